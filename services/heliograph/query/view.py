@@ -1,0 +1,78 @@
+"""A document as the evaluator sees it: folded tokens with their positions, and the values of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+
+from heliograph.core.article import Document
+from heliograph.core.text import Token, fold, tokenize
+
+
+class FieldText:
+    """One text field, tokenised once: its tokens, and the rising positions of each folded form."""
+
+    def __init__(self, published: str) -> None:
+        self.published = published
+        self.tokens: list[Token] = tokenize(published)
+
+    @cached_property
+    def positions(self) -> Mapping[str, list[int]]:
+        """From a folded form to the rising positions at which it stands."""
+        found: dict[str, list[int]] = {}
+        for position, token in enumerate(self.tokens):
+            found.setdefault(token.text, []).append(position)
+        return found
+
+
+class View:
+    """What a query may ask of one document; everything is computed at first use and kept."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    @property
+    def language(self) -> str:
+        """Language of the article, for stems; empty where unknown."""
+        return self.document.article.language
+
+    @cached_property
+    def title(self) -> FieldText:
+        return FieldText(self.document.article.title)
+
+    @cached_property
+    def text(self) -> FieldText:
+        return FieldText(self.document.article.text)
+
+    def field_text(self, field: str) -> FieldText:
+        """Return `title` or `text`."""
+        return self.title if field == "title" else self.text
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        article, matches, story = self.document.article, self.document.matches, self.document.story
+        concepts = dict.fromkeys(e.concept for match in matches for e in match.evidence if e.concept)
+        raw: dict[str, tuple[str, ...]] = {
+            "source": (article.source,),
+            "feed": (article.feed,),
+            "country": (article.country,),
+            "ownership": (article.ownership,),
+            "language": (article.language,),
+            "topic": tuple(match.topic for match in matches),
+            "concept": tuple(concepts),
+            "story": (story.id,) if story else (),
+            "url": (article.url,),
+            "author": article.authors,
+            "category": article.categories,
+        }
+        return {name: tuple(fold(value) for value in values if value) for name, values in raw.items()}
+
+    def values(self, field: str) -> tuple[str, ...]:
+        """Return the folded values of a keyword or name field; empty where it has none."""
+        return self._values[field]
+
+    def time(self, field: str) -> datetime | None:
+        """Return `published` (as the feed states it) or `fetched`."""
+        article = self.document.article
+        return article.published if field == "published" else article.fetched

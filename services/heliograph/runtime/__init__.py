@@ -1,0 +1,9 @@
+"""What runs the stages: two ports, their runners, and what every service needs around them.
+
+stage.py     Stage, Runner, the three outcomes
+poll.py      PollRunner: a supervised thread a step, over any event log
+retry.py     pure back-off with jitter
+metrics.py   every metric of the product, in one place
+logs.py      structured logs, secrets redacted
+sandbox.py   a pure function in a child process with a CPU deadline
+"""
