@@ -11,17 +11,12 @@ import re
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 TRACKING_PREFIXES = ("utm_", "at_", "mtm_", "matomo_", "pk_", "hsa_", "vero_", "wt_mc", "xtor", "ns_")
-TRACKING_NAMES = frozenset(
-    # advertising networks and social media
-    ("fbclid", "gclid", "dclid", "gbraid", "wbraid", "yclid", "ysclid", "msclkid", "twclid", "ttclid", "igsh", "igshid")
-    # newsletters and statistics
-    + ("mc_cid", "mc_eid", "mkt_tok", "_hsenc", "_hsmi", "_openstat", "_ga", "_gl", "cmpid", "cmp", "smid", "smtyp")
-    + ("ocid", "ncid", "scid", "spm", "ito", "guccounter", "guce_referrer", "guce_referrer_sig", "wt.mc_id")
-    # where the reader came from
-    + ("ref_src", "ref_url", "rss", "rssid", "feature_rss", "from_rss", "source_rss", "partner_rss")
-    # AMP variants
-    + ("amp", "amp_js_v", "outputtype")
-)
+_FROM_ADVERTISING = "fbclid gclid dclid gbraid wbraid yclid ysclid msclkid twclid ttclid igsh igshid cmpid cmp"
+_FROM_STATISTICS = "mc_cid mc_eid mkt_tok _hsenc _hsmi _openstat _ga _gl smid smtyp ocid ncid scid spm ito wt.mc_id"
+_FROM_CONSENT = "guccounter guce_referrer guce_referrer_sig"
+_FROM_FEEDS = "ref_src ref_url rss rssid feature_rss from_rss source_rss partner_rss"
+_FROM_AMP = "amp amp_js_v outputtype"
+TRACKING_NAMES = frozenset(f"{_FROM_ADVERTISING} {_FROM_STATISTICS} {_FROM_CONSENT} {_FROM_FEEDS} {_FROM_AMP}".split())
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _AMP_PATH = re.compile(r"(?:/amp)+(?=/|$)|(?:\.amp)+(?=\.html?$|$)")
