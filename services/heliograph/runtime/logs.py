@@ -1,0 +1,59 @@
+"""Structured logs on stderr: a line for a person at a terminal, JSON for a program; secrets redacted in both."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+
+_SECRET_KEY = re.compile(r"secret|token|passw|authorization|api_?key|cookie|signature", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"(whsec_)[A-Za-z0-9+/=_-]+"  # Standard Webhooks secrets
+    r"|(://)[^/\s@]+(?=@)"  # user and password of an address
+    r"|(bearer )\S+"
+    r"|([?&](?:token|key|auth|secret)=)[^&\s]+",
+    re.IGNORECASE,
+)
+_HIDDEN = "[hidden]"
+
+
+def configure_logs(level: str = "info", form: Literal["console", "json"] = "console", to: TextIO | None = None) -> None:
+    """Set up logging for the process: `level` and above go to `to` (stderr unless given)."""
+    stream = to or sys.stderr
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            redact,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide what must not be read in a log: values under telling keys, and secrets inside any text."""
+    for key, value in event.items():
+        if _SECRET_KEY.search(key):
+            event[key] = _HIDDEN
+        elif isinstance(value, str):
+            event[key] = hide_secrets(value)
+    return event
+
+
+def hide_secrets(text: str) -> str:
+    """Return `text` with webhook secrets, credentials of addresses and bearer tokens replaced."""
+    return _SECRET_TEXT.sub(lambda found: f"{found[found.lastindex or 0]}{_HIDDEN}", text)
