@@ -19,7 +19,8 @@ _FROM_AMP = "amp amp_js_v outputtype"
 TRACKING_NAMES = frozenset(f"{_FROM_ADVERTISING} {_FROM_STATISTICS} {_FROM_CONSENT} {_FROM_FEEDS} {_FROM_AMP}".split())
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_AMP_PATH = re.compile(r"(?:/amp)+(?=/|$)|(?:\.amp)+(?=\.html?$|$)")
+_AMP_PATH = re.compile(r"(?:/amp)+(?=/|$)|(?<=[^/])(?:\.amp)+(?=\.html?$|$)")
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _SPACES = re.compile(r"[\x00-\x20\x7f]+")
 # What RFC 3986 lets stand in a path segment (pchar) besides letters and digits, and the slash itself.
 _PATH_SAFE = "/:@!$&'()*+,;=-._~%"
@@ -66,6 +67,8 @@ def _canonical_host(host: str) -> str:
         host = host.encode("idna").decode("ascii") if not host.isascii() else host
     except UnicodeError:
         return ""
+    if not _HOST.fullmatch(host):
+        return ""
     # `www.az` is a host of its own: keep a prefix without which fewer than two labels would be left.
     while host.startswith(("www.", "amp.")) and host.count(".") >= 2:
         host = host[4:]
@@ -81,7 +84,9 @@ def _canonical_path(path: str) -> str:
                 segments.pop()
         elif segment != ".":
             segments.append(segment)
-    path = _AMP_PATH.sub("", "/".join(segments)).rstrip("/")
+    path, before = "/".join(segments).rstrip("/"), ""
+    while path != before:
+        path, before = _AMP_PATH.sub("", path).rstrip("/"), path
     return path if path.startswith("/") or not path else f"/{path}"
 
 
