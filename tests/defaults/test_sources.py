@@ -99,8 +99,8 @@ def test_every_url_is_plain_http_or_https_without_credentials_or_port(feeds: lis
     for feed in feeds:
         parts = urlsplit(feed["url"])
         assert parts.scheme in {"http", "https"}, feed
-        assert parts.hostname and "." in parts.hostname, feed
-        assert parts.port is None and parts.username is None, feed
+        assert "." in (parts.hostname or ""), feed
+        assert (parts.port, parts.username) == (None, None), feed
 
 
 def test_a_feed_id_starts_with_its_outlet_and_names_its_language(sources: dict[str, Any]) -> None:
