@@ -1,13 +1,14 @@
 """The tree of a query: what every engine evaluates, compiles or explains.
 
 Text is already folded (`core.text`), concepts are already resolved to their terms, and relative times to moments, so an
-engine needs nothing but the tree. Operands of `near` and `before` are flat by construction: words, prefixes, phrases,
+engine needs nothing but the tree. Nodes compare equal whatever their positions in the query text. Operands of `near` and `before` are flat by construction: words, prefixes, phrases,
 stems, concepts and or-groups of these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -49,8 +50,8 @@ class Term:
     atoms: tuple[Atom, ...]
     written: str
     """As the query or concept file writes it."""
-    position: int = 0
-    """Where it stands in the query text; in a concept's term, where the concept stands."""
+    position: int = attribute(default=0, compare=False)
+    """Where it stands in the query text; 0 in a concept's term, which all queries share: `Concept.position` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,11 @@ class Concept:
 
     id: str
     terms: tuple[Term, ...]
-    position: int = 0
+    position: int = attribute(default=0, compare=False)
+
+    def __hash__(self) -> int:
+        """By id alone: a concept has hundreds of terms, and two of one id are rarely different."""
+        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Chain:
     operands: tuple[Operand, ...]
     distance: int
     ordered: bool
-    position: int = 0
+    position: int = attribute(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ class Is:
     value: str
     prefix: bool = False
     written: str = ""
-    position: int = 0
+    position: int = attribute(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Range:
     since: datetime | None = None
     until: datetime | None = None
     written: str = ""
-    position: int = 0
+    position: int = attribute(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Exists:
     """`field: *`: the field has a value."""
 
     field: str
-    position: int = 0
+    position: int = attribute(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

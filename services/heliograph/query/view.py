@@ -8,6 +8,7 @@ from functools import cached_property
 
 from heliograph.core.article import Document
 from heliograph.core.text import Token, fold, tokenize
+from heliograph.query.morphology import stem_key
 
 
 class FieldText:
@@ -16,6 +17,9 @@ class FieldText:
     def __init__(self, published: str) -> None:
         self.published = published
         self.tokens: list[Token] = tokenize(published)
+        self.found: dict[object, list[tuple[int, int]]] = {}
+        """What `query.match.find` found, by what it looked for: topics share words."""
+        self._stems: dict[str, dict[str, list[str]]] = {}
 
     @cached_property
     def positions(self) -> Mapping[str, list[int]]:
@@ -24,6 +28,21 @@ class FieldText:
         for position, token in enumerate(self.tokens):
             found.setdefault(token.text, []).append(position)
         return found
+
+    @cached_property
+    def forms(self) -> list[str]:
+        """The distinct folded forms, sorted: those with a common prefix stand side by side."""
+        return sorted(self.positions)
+
+    def stems(self, language: str) -> Mapping[str, list[str]]:
+        """Return the folded forms by their stem key in `language`; forms of other scripts are left out."""
+        if language not in self._stems:
+            found: dict[str, list[str]] = {}
+            for form in self.positions:
+                if key := stem_key(form, language):
+                    found.setdefault(key, []).append(form)
+            self._stems[language] = found
+        return self._stems[language]
 
 
 class View:

@@ -1,0 +1,161 @@
+"""Does a tree hold for a document? The reference meaning of the language; every engine must agree with it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from datetime import datetime
+
+from heliograph.query.chains import Span, holds
+from heliograph.query.morphology import stem_key
+from heliograph.query.tree import (
+    NAME_FIELDS,
+    TEXT_FIELDS,
+    TIME_FIELDS,
+    All,
+    And,
+    AnyOf,
+    Atom,
+    Chain,
+    Concept,
+    Exists,
+    Is,
+    Mode,
+    Node,
+    Not,
+    Operand,
+    Or,
+    Range,
+    Term,
+    Text,
+)
+from heliograph.query.view import FieldText, View
+
+
+def matches(node: Node, view: View) -> bool:
+    """Return whether `node` holds for the document behind `view`.
+
+    A term holds where its atoms stand at consecutive positions of one field; a chain where spans of its operands lie
+    close enough within one field (see `query.chains`); a keyword field where one of its values is, or begins with,
+    the value; a name field where the value stands in one of its values as whole words, the last perhaps only begun; a
+    time field where its moment lies in the half-open range, and never where it is missing.
+    """
+    match node:
+        case Text(what, field):
+            return any(_text_holds(what, view.field_text(name)) for name in fields_of(field))
+        case And(nodes):
+            return all(matches(each, view) for each in nodes)
+        case Or(nodes):
+            return any(matches(each, view) for each in nodes)
+        case Not(inner):
+            return not matches(inner, view)
+        case Is():
+            return _value_holds(node, view)
+        case Range(field, since, until):
+            return _within(view.time(field), since, until)
+        case Exists(field):
+            return _exists(field, view)
+        case All():
+            return True
+
+
+def fields_of(field: str) -> tuple[str, ...]:
+    """Return the text fields that a text node looks into, the title first."""
+    return (field,) if field else TEXT_FIELDS
+
+
+def find(operand: Operand, text: FieldText) -> list[Span]:
+    """Return where an operand holds in one field: half-open ranges of token positions, rising, without repetition."""
+    match operand:
+        case Term(atoms):
+            found = text.found.get(atoms)
+            if found is None:
+                found = text.found[atoms] = _term_spans(atoms, text)
+            return found
+        case Concept(_, terms):
+            return _union([find(term, text) for term in terms])
+        case AnyOf(operands):
+            return _union([find(each, text) for each in operands])
+
+
+def _text_holds(what: Term | Concept | Chain, text: FieldText) -> bool:
+    match what:
+        case Term():
+            return bool(find(what, text))
+        case Concept(_, terms):
+            return any(find(term, text) for term in terms)
+        case Chain(operands, distance, ordered):
+            spans = []
+            for operand in operands:
+                spans.append(find(operand, text))
+                if not spans[-1]:
+                    return False
+            return holds(spans, distance, ordered=ordered)
+
+
+def _union(found: list[list[Span]]) -> list[Span]:
+    some = [spans for spans in found if spans]
+    return some[0] if len(some) == 1 else sorted({span for spans in some for span in spans})
+
+
+def _term_spans(atoms: tuple[Atom, ...], text: FieldText) -> list[Span]:
+    if len(atoms) == 1:
+        return [(position, position + 1) for position in _positions(atoms[0], text)]
+    # The rarest atom decides where to look; its neighbours are compared on the spot.
+    where = [_positions(atom, text) for atom in atoms]
+    rarest = min(range(len(atoms)), key=lambda number: len(where[number]))
+    tokens, length = text.tokens, len(atoms)
+    spans = []
+    for position in where[rarest]:
+        start = position - rarest
+        if start < 0 or start + length > len(tokens):
+            continue
+        if all(number == rarest or _meets(atom, tokens[start + number].text) for number, atom in enumerate(atoms)):
+            spans.append((start, start + length))
+    return spans
+
+
+def _positions(atom: Atom, text: FieldText) -> list[int]:
+    if atom.mode is Mode.EXACT:
+        return text.positions.get(atom.text, [])
+    forms = _prefixed(atom.text, text) if atom.mode is Mode.PREFIX else text.stems(atom.language).get(atom.text, [])
+    if len(forms) == 1:
+        return text.positions[forms[0]]
+    return sorted(position for form in forms for position in text.positions[form])
+
+
+def _prefixed(prefix: str, text: FieldText) -> list[str]:
+    forms = text.forms
+    first = last = bisect_left(forms, prefix)
+    while last < len(forms) and forms[last].startswith(prefix):
+        last += 1
+    return forms[first:last]
+
+
+def _meets(atom: Atom, form: str) -> bool:
+    if atom.mode is Mode.EXACT:
+        return form == atom.text
+    if atom.mode is Mode.PREFIX:
+        return form.startswith(atom.text)
+    return stem_key(form, atom.language) == atom.text
+
+
+def _value_holds(node: Is, view: View) -> bool:
+    values = view.values(node.field)
+    if node.field in NAME_FIELDS:
+        phrase = f" {node.value}" if node.prefix else f" {node.value} "
+        return any(phrase in f" {value} " for value in values)
+    if node.prefix:
+        return any(value.startswith(node.value) for value in values)
+    return node.value in values
+
+
+def _within(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    return moment is not None and (since is None or since <= moment) and (until is None or moment < until)
+
+
+def _exists(field: str, view: View) -> bool:
+    if field in TEXT_FIELDS:
+        return bool(view.field_text(field).tokens)
+    if field in TIME_FIELDS:
+        return view.time(field) is not None
+    return bool(view.values(field))
