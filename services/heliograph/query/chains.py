@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
 Span = tuple[int, int]
 Spans = Sequence[Span]
@@ -52,7 +52,7 @@ def taking_part(operands: Sequence[Spans], distance: int, *, ordered: bool, limi
 def _costs(operands: Sequence[Spans]) -> list[list[int]]:
     """For an ordered chain: the least cost of a choice that ends in each span of each operand."""
     table = [[0] * len(operands[0])]
-    for before, spans in zip(operands, operands[1:], strict=False):
+    for before, spans in pairwise(operands):
         # The cost at a span is its start minus the largest (end - cost) of the spans before that end by then.
         ends = sorted((span[1], span[1] - cost) for span, cost in zip(before, table[-1], strict=True))
         row, at, best = [], 0, -_FAR

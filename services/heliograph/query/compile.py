@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from difflib import get_close_matches
-from typing import Any
 
 from lark import Token, Tree
 
 from heliograph.core.text import fold
 from heliograph.errors import QueryError
 from heliograph.query import moments
+from heliograph.query.shape import Part, did_you_mean, joined, meaning, negated, not_flat, start
 from heliograph.query.terms import ConceptTerm, concept_terms, is_prefix, parse_terms, unescape
 from heliograph.query.tree import (
     FIELDS,
@@ -26,7 +26,6 @@ from heliograph.query.tree import (
     Exists,
     Is,
     Node,
-    Not,
     Operand,
     Or,
     Range,
@@ -34,7 +33,6 @@ from heliograph.query.tree import (
     Text,
 )
 
-Part = Token | Tree[Any]
 MAX_EXPANDED = 20_000
 MAX_OPERANDS = 20
 
@@ -62,9 +60,9 @@ class Compiler:
             return self.leaf(part, field)
         match part.data:
             case "or_expr":
-                return _joined(Or, self.siblings(part, field))
+                return joined(Or, self.siblings(part, field))
             case "and_expr":
-                return _joined(And, self.siblings(part, field))
+                return joined(And, self.siblings(part, field))
             case "group":
                 return self.node(part.children[1], field)
             case "negation":
@@ -76,11 +74,11 @@ class Compiler:
             case _:
                 return self.comparison(part, field)
 
-    def siblings(self, part: Tree[Any], field: str) -> list[Node]:
+    def siblings(self, part: Tree[Token], field: str) -> list[Node]:
         # A dash or an ampersand between words is what people type; beside words it asks for nothing.
         return [node for child in part.children if (node := self.node(child, field)) is not None]
 
-    def negation(self, part: Tree[Any], field: str) -> Node:
+    def negation(self, part: Tree[Token], field: str) -> Node:
         # A loop, so that a thousand `not` in a row nest no deeper than one; two of them cancel out.
         inner: Part = part
         negative = False
@@ -89,7 +87,7 @@ class Compiler:
         node = self.node(inner, field)
         if node is None:
             raise self.error("`not` has neither letters nor digits behind it", inner, expected=("a word",))
-        return _negated(node) if negative else node
+        return negated(node) if negative else node
 
     # Leaves
 
@@ -103,7 +101,7 @@ class Compiler:
                 hint=f"write concept: {token[1:]}" if field == "concept" else f"write {token} outside of `{field}:`",
             )
         if token.type == "STAR":
-            return Exists(field, _start(token))
+            return Exists(field, start(token))
         return self.moment(field, ":", token) if field in TIME_FIELDS else self.value(field, token)
 
     def text_leaf(self, token: Token, field: str) -> Node | None:
@@ -112,29 +110,33 @@ class Compiler:
                 raise self.error(f"`*` inside `{field}: ( … )` says nothing", token, hint=f"write {field}: * by itself")
             return All()
         looked_for: list[Node] = [Text(what, field) for what in self.terms(token)]  # type: ignore[arg-type]  # a field of TEXT_FIELDS or ""
-        return _joined(Or, looked_for)
+        return joined(Or, looked_for)
 
     def terms(self, token: Token) -> tuple[Term | Concept, ...]:
         """Return what a token looks for: one term, one for each language of a stem, or a concept."""
         if token.type == "CONCEPT":
             return (self.concept(token),)
-        raw, position = str(token), _start(token)
+        raw, position = str(token), start(token)
         if raw[0] in "-!" and len(raw) > 1 and raw[1].isalnum():
             raise self.error(f"`{raw[0]}` does not exclude a word here", token, hint=f"write not {raw[1:]}")
-        return parse_terms(raw, position=position, query=self.query)
+        try:
+            return parse_terms(raw, position=position)
+        except QueryError as error:
+            raise self.error(str(error), token, error.hint) from None
 
     def concept(self, token: Token) -> Concept:
         name = unescape(token[1:])
         listed = self.concepts.get(name)
         if listed is None:
-            near = get_close_matches(name, list(self.concepts), 1, 0.5)
-            hint = f"did you mean @{near[0]}?" if near else "known are " + _listed(f"@{k}" for k in self.concepts)
-            raise self.error(f"there is no concept `{name}`", token, hint=hint if self.concepts else "")
-        terms = concept_terms(listed if isinstance(listed, tuple) else tuple(listed))
+            raise self.error(f"there is no concept `{name}`", token, did_you_mean(name, self.concepts, "@"))
+        try:
+            terms = concept_terms(listed if isinstance(listed, tuple) else tuple(listed))
+        except QueryError as error:
+            raise self.error(f"concept `{name}`: {error}", token, error.hint) from None
         self.expanded += len(terms)
         if self.expanded > MAX_EXPANDED:
             raise self.error(f"its concepts bring the query to more than {MAX_EXPANDED} terms", token)
-        return Concept(name, terms, _start(token))
+        return Concept(name, terms, start(token))
 
     def value(self, field: str, token: Token) -> Is:
         raw = str(token)
@@ -146,29 +148,33 @@ class Compiler:
             raise self.error(f"an asterisk can only end the value of `{field}`", token, hint="write \\* for the sign")
         if not value:
             raise self.error(f"the value of `{field}` has neither letters nor digits", token, expected=("a value",))
-        return Is(field, value, prefix, f"{field}: {raw}", _start(token))
+        return Is(field, value, prefix, f"{field}: {raw}", start(token))
 
     def moment(self, field: str, operator: str, token: Token) -> Range:
         written = unescape(str(token))
         try:
             since, until = moments.bounds(operator, written, now=self.now, zone=self.zone)
         except ValueError as error:
-            raise moments.wrong_moment(error, written, self.query, _start(token)) from None
-        return Range(field, since, until, f"{field}{'' if operator == ':' else ' '}{operator} {token}", _start(token))
+            raise moments.wrong_moment(error, written, self.query, start(token)) from None
+        return Range(field, since, until, f"{field}{'' if operator == ':' else ' '}{operator} {token}", start(token))
 
     # Fields
 
-    def in_field(self, part: Tree[Any], outer: str) -> Node:
-        field, value = self.field_name(part.children[0], ":", outer), part.children[-1]
+    def in_field(self, part: Tree[Token], outer: str) -> Node:
+        head, value = part.children[0], part.children[-1]
+        assert isinstance(head, Token)
+        field = self.field_name(head, ":", outer)
         if field in TEXT_FIELDS and isinstance(value, Token) and value.type == "STAR":
-            return Exists(field, _start(part))
+            return Exists(field, start(part))
         node = self.node(value, field)
         if node is None:
             raise self.error(f"`{field}` has neither letters nor digits to look for", value, expected=("a word",))
         return node
 
-    def comparison(self, part: Tree[Any], outer: str) -> Node:
+    def comparison(self, part: Tree[Token], outer: str) -> Node:
         head, value = part.children
+        assert isinstance(head, Token)
+        assert isinstance(value, Token)
         operator = head[len(head.rstrip("<>=")) :]
         field = self.field_name(head, operator, outer)
         if field not in TIME_FIELDS:
@@ -196,8 +202,8 @@ class Compiler:
 
     # Chains
 
-    def chain(self, part: Tree[Any], field: str) -> Node:
-        operators = part.children[1::2]
+    def chain(self, part: Tree[Token], field: str) -> Node:
+        operators = [operator for operator in part.children[1::2] if isinstance(operator, Token)]
         first = operators[0]
         if field and field not in TEXT_FIELDS:
             raise self.error(f"`{field}` is no text: words have no distance there", first)
@@ -209,10 +215,10 @@ class Compiler:
                     hint=f"write two chains: a {first} b and b {other} c",
                 )
         name, _, distance = first.partition("/")
-        operands: dict[Any, Operand] = {}
+        operands: dict[Hashable, Operand] = {}
         for child in part.children[0::2]:
             operand = self.operand(child, name, field)
-            key = _meaning(operand)
+            key = meaning(operand)
             if key in operands and name == "before":
                 raise self.error("the same operand stands twice in this chain of `before`", child)
             operands.setdefault(key, operand)
@@ -220,9 +226,10 @@ class Compiler:
             raise self.error(f"a chain has at most {MAX_OPERANDS} operands", first)
         if len(operands) == 1:
             only = next(iter(operands.values()))
-            members = only.operands if isinstance(only, AnyOf) else (only,)
-            return _joined(Or, [Text(each, field) for each in members]) or All()  # type: ignore[arg-type]  # as above
-        chain = Chain(tuple(operands.values()), int(distance), name == "before", _start(part))
+            # One operand, however often it is repeated, is near itself: the chain says no more than that.
+            alone = [Text(each, field) for each in (only.operands if isinstance(only, AnyOf) else (only,))]  # type: ignore[arg-type]  # as above
+            return alone[0] if len(alone) == 1 else Or(tuple(alone))
+        chain = Chain(tuple(operands.values()), int(distance), name == "before", start(part))
         return Text(chain, field)  # type: ignore[arg-type]  # as above
 
     def operand(self, part: Part, name: str, field: str) -> Operand:
@@ -231,7 +238,7 @@ class Compiler:
             raise self.error(
                 f"`{name}` has neither letters nor digits beside it", part, expected=("a word", "a phrase")
             )
-        unique = {_meaning(member): member for member in reversed(members)}
+        unique = {meaning(member): member for member in reversed(members)}
         flat = tuple(reversed(unique.values()))
         return flat[0] if len(flat) == 1 else AnyOf(flat)
 
@@ -240,65 +247,12 @@ class Compiler:
             if part.type == "STAR":
                 raise self.error(f"`*` cannot stand beside `{name}`", part, expected=("a word", "a phrase"))
             return list(self.terms(part))
-        inner = part
-        while inner.data == "group":
-            inner = inner.children[1]
-            if isinstance(inner, Token):
-                return self.members(inner, name, field)
-        if inner.data == "or_expr":
-            return [member for child in inner.children for member in self.members(child, name, field)]
-        message, hint = _not_flat(inner, name)
-        raise self.error(message, inner, hint)
+        if part.data == "group":
+            return self.members(part.children[1], name, field)
+        if part.data == "or_expr":
+            return [member for child in part.children for member in self.members(child, name, field)]
+        message, hint = not_flat(part, name)
+        raise self.error(message, part, hint)
 
     def error(self, message: str, part: Part, hint: str = "", *, expected: tuple[str, ...] = ()) -> QueryError:
-        return QueryError(message, query=self.query, position=_start(part), expected=expected, hint=hint)
-
-
-def _start(part: Part) -> int:
-    """Where a part begins; rules that drop their first terminal begin at the next one."""
-    while isinstance(part, Tree):
-        part = part.children[0]
-    return part.start_pos or 0
-
-
-def _joined(kind: type[And | Or], nodes: Iterable[Node]) -> Node | None:
-    """Join nodes, taking in those of the same kind and leaving out repetition; None of none, one of one."""
-    flat: dict[Node, None] = {}
-    for node in nodes:
-        flat.update(dict.fromkeys(node.nodes if isinstance(node, kind) else (node,)))  # type: ignore[attr-defined]  # And and Or have nodes
-    if len(flat) < 2:
-        return next(iter(flat), None)
-    return kind(tuple(flat))
-
-
-def _negated(node: Node) -> Node:
-    return node.node if isinstance(node, Not) else Not(node)
-
-
-def _meaning(operand: Operand) -> Any:
-    """What makes two operands of a chain the same, however they are written."""
-    match operand:
-        case Term(atoms):
-            return atoms
-        case Concept(name):
-            return name
-        case AnyOf(operands):
-            return frozenset(_meaning(each) for each in operands)
-
-
-def _not_flat(part: Tree[Any], name: str) -> tuple[str, str]:
-    if part.data == "negation":
-        return f"`not` binds tighter than `{name}`, and no word can be near an absence", f"write not (a {name}/5 b)"
-    if part.data == "chain":
-        return f"`{name}` cannot hold another chain", "write two chains joined by and: a near/5 b and b near/5 c"
-    if part.data in {"field", "comparison"}:
-        return f"a field cannot stand beside `{name}`", f"put the field around the chain: title: (a {name}/5 b)"
-    return (
-        f"`and` cannot stand beside `{name}`",
-        f"write a {name}/5 c and b {name}/5 c, or quote words that form a phrase",
-    )
-
-
-def _listed(names: Iterable[str]) -> str:
-    some = sorted(names)
-    return ", ".join(some[:8]) + (" …" if len(some) > 8 else "")
+        return QueryError(message, query=self.query, position=start(part), expected=expected, hint=hint)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from lark import Token
-from lark.lexer import Lexer
+from lark.lexer import Lexer, LexerState
 
 from heliograph.errors import QueryError
 
@@ -35,6 +34,8 @@ _TOKEN = re.compile(
 _VALUE = re.compile(r'(?:\\.|[^\s\\():<>"]|:(?=[^\s\\():<>"]))++', re.DOTALL)
 _OPERATOR = re.compile(r"(near|before)/(.*)", re.IGNORECASE | re.DOTALL)
 _KEYWORDS = {"and": "_AND", "or": "_OR", "not": "NOT"}
+_LEAVES = frozenset({"TERM", "CONCEPT", "STAR"})
+_DEEPER = {"LPAR": 1, "_RPAR": -1}
 _SIGNS = {"(": "LPAR", ")": "_RPAR"}
 
 
@@ -51,41 +52,44 @@ def check_size(text: str) -> None:
 
 
 class QueryLexer(Lexer):
-    """The lexer that lark drives; `lex` raises QueryError with the position."""
+    """The lexer that lark drives."""
+
+    __future_interface__ = 1  # lark hands over its state, not the bare text
 
     def __init__(self, _conf: object) -> None:
         pass
 
-    def lex(self, data: Any) -> Iterator[Token]:
-        """Yield the terminals of the query, each with its position in `start_pos`."""
-        text: str = data
-        position, depth, terms, after_field = 0, 0, 0, False
-        while position < len(text):
-            found = (_VALUE.match(text, position) if after_field else None) or _TOKEN.match(text, position)
-            assert found is not None, "the pattern ends in any character"
-            raw, kind, position = found.group(), found.lastgroup, found.end()
-            if kind == "space":
-                continue
-            token = _token(kind or "word", raw, found.start(), text)
-            after_field = token.type in {"FIELD", "COMPARE"}
-            if token.type in {"TERM", "CONCEPT"}:
-                terms += 1
-                if terms > MAX_TERMS:
-                    raise QueryError(
-                        f"the query has more than {MAX_TERMS} terms",
-                        query=text,
-                        position=found.start(),
-                        hint="keep long lists of terms in a concept file and write @concept",
-                    )
-            elif token.type == "LPAR":
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise QueryError(
-                        f"parentheses are nested more than {MAX_DEPTH} deep", query=text, position=found.start()
-                    )
-            elif token.type == "_RPAR":
-                depth -= 1
-            yield token
+    def lex(self, lexer_state: LexerState, parser_state: object) -> Iterator[Token]:  # noqa: ARG002 - as lark calls it
+        """Yield the terminals of the query."""
+        return terminals(lexer_state.text.text)
+
+
+def terminals(text: str) -> Iterator[Token]:
+    """Yield the terminals of a query, each with its position in `start_pos`. Raises QueryError with the position."""
+    position, depth, terms, negations, after_field = 0, 0, 0, 0, False
+    while position < len(text):
+        found = (_VALUE.match(text, position) if after_field else None) or _TOKEN.match(text, position)
+        assert found is not None, "the pattern ends in any character"
+        raw, kind, position = found.group(), found.lastgroup, found.end()
+        if kind == "space":
+            continue
+        token = _token(kind or "word", raw, found.start(), text)
+        after_field = token.type in {"FIELD", "COMPARE"}
+        terms += token.type in _LEAVES
+        depth += _DEEPER.get(token.type, 0)
+        negations = negations + 1 if token.type == "NOT" else 0
+        if terms > MAX_TERMS or depth > MAX_DEPTH or negations > MAX_DEPTH:
+            raise _too_large(terms, negations, text, found.start())
+        yield token
+
+
+def _too_large(terms: int, negations: int, text: str, position: int) -> QueryError:
+    if terms > MAX_TERMS:
+        hint = "keep long lists of terms in a concept file and write @concept"
+        return QueryError(f"the query has more than {MAX_TERMS} terms", query=text, position=position, hint=hint)
+    what = "`not` stands" if negations > MAX_DEPTH else "parentheses are nested"
+    many = "times in a row" if negations > MAX_DEPTH else "deep"
+    return QueryError(f"{what} more than {MAX_DEPTH} {many}", query=text, position=position)
 
 
 def _token(kind: str, raw: str, start: int, text: str) -> Token:
@@ -112,7 +116,7 @@ def _sign(raw: str, start: int, text: str) -> str:
     if raw == "\\":
         raise QueryError("nothing follows this backslash", query=text, position=start, hint="write \\\\ for itself")
     raise QueryError(
-        f"`{raw}` stands without a field name before it",
+        f"`{raw}` cannot stand here: no field name goes before it",
         query=text,
         position=start,
         expected=("a word",),

@@ -29,6 +29,7 @@ _MIN_GEORGIAN_ROOT = 3
 _FRONT, _BACK = frozenset("eiöü"), frozenset("aıou")
 _MIN_AZERBAIJANI_CUT = 5
 _MIN_TURKISH_ROOT = 4
+_MAX_WORD = 64
 
 
 @lru_cache(maxsize=1 << 16)
@@ -69,8 +70,8 @@ def prefix_of(token: str, language: str) -> str:
 
 
 def _script(token: str) -> str:
-    """Script of the first letter; tokens that begin with a digit have none."""
-    char = token[:1]
+    """Script of the first letter; tokens that begin with a digit, or are longer than any word, have none."""
+    char = token[:1] if len(token) <= _MAX_WORD else ""
     if "a" <= char <= "z" or "\u00c0" <= char <= "\u024f":
         return "latin"
     if "\u0400" <= char <= "\u052f":
@@ -91,7 +92,8 @@ def _stemmer(language: str) -> Callable[[str], str]:
         return lambda token: _georgian_root(lemmatize(token, "ka"))
     from Stemmer import Stemmer
 
-    stem: Callable[[str], str] = Stemmer(_SNOWBALL[language]).stemWord
+    # Without the stemmer's own cache: ours is above, and without it a stemmer may serve several threads.
+    stem: Callable[[str], str] = Stemmer(_SNOWBALL[language], 0).stemWord
     if language == "tr":
         return lambda token: _without_buffer(stem(_harmonious(token)))
     return stem

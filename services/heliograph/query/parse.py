@@ -15,7 +15,7 @@ from lark.exceptions import UnexpectedToken
 from heliograph.errors import QueryError
 from heliograph.query.check import check_positive
 from heliograph.query.compile import Compiler
-from heliograph.query.lexer import QueryLexer, check_size
+from heliograph.query.lexer import QueryLexer, check_size, terminals
 from heliograph.query.terms import ConceptTerm, parse_term
 from heliograph.query.tree import Node
 
@@ -98,7 +98,7 @@ def _unexpected(error: UnexpectedToken, text: str) -> QueryError:
 def _unclosed(text: str) -> int:
     """Return where the innermost parenthesis that is still open stands."""
     opened = [0]
-    for token in QueryLexer(None).lex(text):
+    for token in terminals(text):
         if token.type == "LPAR":
             opened.append(token.start_pos or 0)
         elif token.type == "_RPAR":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from heliograph.query.morphology import prefix_of, stem_key, stem_languages
 from heliograph.query.tree import Atom, Mode, Term
 
 MIN_PREFIX = 2
+MAX_LENGTH = 1_000
 MAX_WORDS = 50
 """Words in one phrase: no phrase of the press is longer, and each costs a position to check."""
 
@@ -32,7 +32,6 @@ class ConceptTerm(NamedTuple):
     written: str
 
 
-@lru_cache(maxsize=1 << 15)
 def parse_term(written: str, language: str = "") -> Term:
     """Return the term that a concept file writes on one line.
 
@@ -48,22 +47,24 @@ def parse_term(written: str, language: str = "") -> Term:
     return terms[0]
 
 
-def parse_terms(written: str, language: str = "", *, position: int = 0, query: str = "") -> tuple[Term, ...]:
+def parse_terms(written: str, language: str = "", *, position: int = 0) -> tuple[Term, ...]:
     """Return the term that `written` is, once for each language whose stems may be meant; empty if it has no letters.
 
-    `query` and `position` say where it stands, for errors.
+    `position` is where it stands in a query. Raises as `parse_term` does, with the position in `written`.
     """
-    query = query or written
-    words = _words(written, query, position)
-    stems = any(word.stem for word in words)
-    languages: Sequence[str] = ("",)
-    if stems:
-        if len(words) == 0:
-            return ()
-        first = next(word for word in words if word.stem)
-        languages = stem_languages(first.token, language) or (language,)
-    terms = (Term(tuple(_atom(word, each) for word in words), written, position) for each in languages)
-    return tuple(terms) if words else ()
+    if len(written) > MAX_LENGTH:
+        raise _wrong(f"a term has at most {MAX_LENGTH} characters", written[:40] + "…")
+    return tuple([Term(atoms, written, position) for atoms in _spelt(written, language)])
+
+
+@lru_cache(maxsize=1 << 14)
+def _spelt(written: str, language: str) -> tuple[tuple[Atom, ...], ...]:
+    words = _words(written)
+    if not words:
+        return ()
+    stems = [word.token for word in words if word.stem]
+    languages = (stem_languages(stems[0], language) if stems else ()) or (language,)
+    return tuple([tuple([_atom(word, each) for word in words]) for each in languages])
 
 
 @lru_cache(maxsize=4096)
@@ -71,7 +72,7 @@ def concept_terms(terms: tuple[ConceptTerm, ...]) -> tuple[Term, ...]:
     """Return the terms of a concept; one object for all the queries that name it."""
     found: dict[Term, None] = {}
     for term in terms:
-        parse_term(term.written, term.language)
+        parse_term(term.written, term.language)  # refuses a term without letters
         found.update(dict.fromkeys(parse_terms(term.written, term.language)))
     return tuple(found)
 
@@ -110,7 +111,7 @@ def _replace(found: re.Match[str]) -> str:
     return _ESCAPED if escaped in "*~" else escaped
 
 
-def _words(written: str, query: str, position: int) -> list[_Word]:
+def _words(written: str) -> list[_Word]:
     """Return the folded words of a term, each with what its signs ask for."""
     whole = written.startswith('~"')
     marked = _marked(written[1:] if whole else written)
@@ -120,42 +121,40 @@ def _words(written: str, query: str, position: int) -> list[_Word]:
         bare = raw.lstrip("~")
         prefix = bare.endswith(_WILD)
         bare = bare.rstrip(_WILD)
-        _check_signs(written, bare, (query, position))
+        _check_signs(written, bare)
         tokens = fold(bare).split()
         if not tokens:
             if prefix or stem:
-                raise _wrong("there is no word to go by", written, query, position)
+                raise _wrong("there is no word to go by", written)
             continue
         words += [_Word(token, prefix=False, stem=stem) for token in tokens]
         if prefix:
             if len(tokens[-1]) < MIN_PREFIX:
-                raise _wrong(f"a prefix needs at least {MIN_PREFIX} characters", written, query, position)
+                raise _wrong(f"a prefix needs at least {MIN_PREFIX} characters", written)
             words[-1] = _Word(tokens[-1], prefix=True, stem=False)
     if len(words) > MAX_WORDS:
-        raise _wrong(f"a phrase has at most {MAX_WORDS} words", written[:40] + "…", query, position)
+        raise _wrong(f"a phrase has at most {MAX_WORDS} words", written[:40] + "…")
     return words
 
 
-def _check_signs(written: str, bare: str, place: tuple[str, int]) -> None:
+def _check_signs(written: str, bare: str) -> None:
     if _WILD in bare:
         where = "before" if bare.startswith(_WILD) else "inside"
         raise _wrong(
             f"an asterisk cannot stand {where} a word",
             written,
-            *place,
             hint="only word endings can be left open, as in corridor*; write \\* for the sign itself",
         )
     if _FUZZY.search(bare):
         raise _wrong(
             "there is no fuzzy search",
             written,
-            *place,
             hint="for inflected forms write ~word or word*, for distance a near/5 b",
         )
 
 
-def _wrong(message: str, written: str, query: str, position: int, hint: str = "") -> QueryError:
-    return QueryError(f"{message}: `{written}`", query=query, position=position, hint=hint)
+def _wrong(message: str, written: str, hint: str = "") -> QueryError:
+    return QueryError(f"{message}: `{written}`", query=written, hint=hint)
 
 
 def _atom(word: _Word, language: str) -> Atom:

@@ -1,8 +1,8 @@
 """The tree of a query: what every engine evaluates, compiles or explains.
 
 Text is already folded (`core.text`), concepts are already resolved to their terms, and relative times to moments, so an
-engine needs nothing but the tree. Nodes compare equal whatever their positions in the query text. Operands of `near` and `before` are flat by construction: words, prefixes, phrases,
-stems, concepts and or-groups of these.
+engine needs nothing but the tree. Nodes compare equal whatever their positions in the query text. Operands of `near`
+and `before` are flat by construction: words, prefixes, phrases, stems, concepts and or-groups of these.
 """
 
 from __future__ import annotations
