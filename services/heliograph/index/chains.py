@@ -1,0 +1,98 @@
+"""The plan of a chain: exact where two operands hold single tokens, the tightest cheap bounds elsewhere. Pure.
+
+For spans that begin at `a` and `b` and are `m` and `n` tokens long, a chain of two with distance N asks
+
+    near      -(N + n) <= b - a <= N + m        before      m <= b - a <= m + N
+
+which an index with positions can say where it can name the begin of a span and m and n are known: of single tokens
+(m = n = 1). For a phrase it can name the begin of its first token only, so that a phrase is asked for beside it, and
+the documents between both bounds are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+
+from heliograph.index.bounds import Plan, all_of, any_of, at_most, exactly, has_position, phrase_plan
+from heliograph.index.clauses import Clause, Every, Within, both
+from heliograph.query.tree import AnyOf, Atom, Chain, Mode, Operand, Term
+
+# Above so many operands only neighbours are asked to be close: the pairs would outgrow the documents they save.
+_ALL_PAIRS = 4
+
+
+def plan_chain(chain: Chain, field: str, *, positions: bool) -> Plan:
+    """Return the bounds of a chain in one field; with `positions` false, distances of prefixes are left to checking."""
+    operands = [terms_of(operand) for operand in chain.operands]
+    if not all(operands):
+        return any_of(())
+    sides = [_single(terms, positions=positions) for terms in operands]
+    present = all_of(_present(terms, field, positions=positions) for terms in operands)
+    close = _close(chain, operands, field, positions=positions)
+    loose = at_most(both([present.possible, close]))
+    if len(operands) != 2 or not all(sides):
+        return loose
+    exact = exactly(_within(field, sides[0], sides[1], *_reach(chain, 1, 1)))
+    whole = all(len(side) == len(terms) for side, terms in zip(sides, operands, strict=True))
+    return exact if whole else any_of([exact, loose])
+
+
+def terms_of(operand: Operand) -> list[Term]:
+    """Return the terms that an operand stands for, each once."""
+    if isinstance(operand, Term):
+        return [operand]
+    if isinstance(operand, AnyOf):
+        return list(dict.fromkeys(term for part in operand.operands for term in terms_of(part)))
+    return list(operand.terms)
+
+
+def _present(terms: Sequence[Term], field: str, *, positions: bool) -> Plan:
+    return any_of(phrase_plan(term.atoms, field, positions=positions) for term in terms)
+
+
+def _usable(atom: Atom, *, positions: bool) -> bool:
+    return has_position(atom) and (positions or atom.mode is Mode.EXACT)
+
+
+def _single(terms: Sequence[Term], *, positions: bool) -> tuple[Atom, ...]:
+    """Return the terms of one token whose positions can be asked for."""
+    singles = (term.atoms[0] for term in terms if len(term.atoms) == 1)
+    return tuple(dict.fromkeys(atom for atom in singles if _usable(atom, positions=positions)))
+
+
+def _first(terms: Sequence[Term], *, positions: bool) -> tuple[Atom, ...]:
+    """Return the first tokens of all terms, or nothing where one of them has no position to ask for."""
+    atoms = dict.fromkeys(term.atoms[0] for term in terms)
+    return tuple(atoms) if all(_usable(atom, positions=positions) for atom in atoms) else ()
+
+
+def _reach(chain: Chain, left: int, right: int) -> tuple[int, int]:
+    """Return how far the begin of the right span may lie behind that of the left, for spans of these lengths."""
+    if chain.ordered:
+        return left, left + chain.distance
+    return -(chain.distance + right), chain.distance + left
+
+
+def _close(chain: Chain, operands: Sequence[Sequence[Term]], field: str, *, positions: bool) -> Clause:
+    """Return what holds wherever the chain does: first tokens close to each other, two and two."""
+    firsts = [_first(terms, positions=positions) for terms in operands]
+    longest = [max(len(term.atoms) for term in terms) for terms in operands]
+    if len(operands) == 2:
+        if not all(firsts):
+            return Every()
+        low, high = _reach(chain, longest[0], longest[1])
+        return _within(field, firsts[0], firsts[1], 1 if chain.ordered else low, high)
+    # The whole lies in distance + sum of lengths, so two begins lie less far apart than that.
+    far = chain.distance + sum(longest) - 1
+    numbers = range(len(operands))
+    pairs = combinations(numbers, 2) if len(operands) <= _ALL_PAIRS else pairwise(numbers)
+    return both(
+        _within(field, firsts[left], firsts[right], 1 if chain.ordered else -far, far)
+        for left, right in pairs
+        if firsts[left] and firsts[right]
+    )
+
+
+def _within(field: str, left: tuple[Atom, ...], right: tuple[Atom, ...], low: int, high: int) -> Clause:
+    return Within(field, left, right, low, high)

@@ -1,0 +1,159 @@
+"""What an inverted index with positions can say exactly, as data: the vocabulary that plans are written in.
+
+A clause names documents. The constructors `both`, `either` and `without` simplify as they build, so that an empty or
+all-embracing part never reaches an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heliograph.query.tree import Atom, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The field holds this token or value; with `prefix`, one that starts so."""
+
+    field: str
+    text: str
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """The atoms (words and prefixes) hold at consecutive positions of the field."""
+
+    field: str
+    atoms: tuple[Atom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A token of `right` stands `low` to `high` positions behind a token of `left`; negative means before it."""
+
+    field: str
+    left: tuple[Atom, ...]
+    right: tuple[Atom, ...]
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The number in the field lies in [low, high); a missing bound is open, but not both."""
+
+    field: str
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The document's id is among these."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Every clause names the document."""
+
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """At least one clause names the document."""
+
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """The clause does not name the document."""
+
+    clause: Clause
+
+
+Clause = Every | Nothing | Word | Phrase | Within | Between | OneOf | Both | Either | Without
+
+
+def both(clauses: Iterable[Clause]) -> Clause:
+    """Return the intersection; of none, every document."""
+    kept: dict[Clause, None] = {}
+    for clause in clauses:
+        if isinstance(clause, Nothing):
+            return clause
+        if not isinstance(clause, Every):
+            kept.update(dict.fromkeys(clause.clauses if isinstance(clause, Both) else (clause,)))
+    parts = tuple(kept)
+    return parts[0] if len(parts) == 1 else Both(parts) if parts else Every()
+
+
+def either(clauses: Iterable[Clause]) -> Clause:
+    """Return the union; of none, no document."""
+    kept: dict[Clause, None] = {}
+    for clause in clauses:
+        if isinstance(clause, Every):
+            return clause
+        if not isinstance(clause, Nothing):
+            kept.update(dict.fromkeys(clause.clauses if isinstance(clause, Either) else (clause,)))
+    parts = tuple(kept)
+    return parts[0] if len(parts) == 1 else Either(parts) if parts else Nothing()
+
+
+def without(clause: Clause) -> Clause:
+    """Return the complement."""
+    match clause:
+        case Every():
+            return Nothing()
+        case Nothing():
+            return Every()
+        case Without(inner):
+            return inner
+        case _:
+            return Without(clause)
+
+
+def describe(clause: Clause, indent: str = "") -> str:
+    """Return the clause as indented lines for a person."""
+    match clause:
+        case Both(parts) | Either(parts):
+            name = "all of" if isinstance(clause, Both) else "any of"
+            return "\n".join([f"{indent}{name}", *(describe(part, indent + "  ") for part in parts)])
+        case Without(inner):
+            return f"{indent}without\n{describe(inner, indent + '  ')}"
+        case Every():
+            return f"{indent}every document"
+        case Nothing():
+            return f"{indent}no document"
+        case Word(field, text, prefix):
+            return f"{indent}{field}: {text}{'*' if prefix else ''}"
+        case Phrase(field, atoms):
+            return f'{indent}{field}: "{" ".join(map(_written, atoms))}"'
+        case Within(field, left, right, low, high):
+            return f"{indent}{field}: {_set(left)} then {_set(right)} at {low:+d} to {high:+d} tokens"
+        case Between(field, low, high):
+            return f"{indent}{field}: {'' if low is None else low} ..< {'' if high is None else high}"
+        case OneOf(ids):
+            return f"{indent}one of {len(ids)} checked documents"
+
+
+def _written(atom: Atom) -> str:
+    return atom.text + ("*" if atom.mode is Mode.PREFIX else "")
+
+
+def _set(atoms: tuple[Atom, ...]) -> str:
+    return "(" + " or ".join(map(_written, atoms)) + ")"
