@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 import msgspec
 
@@ -70,14 +71,18 @@ class SqliteHistory:
     newer release wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy: float = BUSY) -> None:
         self._path = path
         self._lock = Lock()
         with self._errors_named():
-            self._db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self._db.close()
+            raise
 
     def _migrate(self) -> None:
         with self._write() as db:
@@ -92,6 +97,12 @@ class SqliteHistory:
                     db.execute(statement)
             # A pragma takes no parameters; the number is the length of a constant.
             db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def pragma(self, name: Literal["journal_mode", "synchronous", "user_version", "integrity_check"]) -> str | int:
+        """Return a setting of the open file, for `doctor`."""
+        with self._read() as db:
+            found: str | int = db.execute(f"PRAGMA {name}").fetchone()[0]
+            return found
 
     @contextmanager
     def _errors_named(self) -> Iterator[None]:
