@@ -1,9 +1,15 @@
 """Standing topics: which articles each asks for, and why.
 
-topic.py     Topic and its file; versions by content
+topic.py     Topic and its file; versions by content; a topic compiled
 concepts.py  concept files: terms in seven languages behind one name
+yamlfile.py  the safe subset of YAML, with the line of every value
 files.py     finds shipped and user's files; a user's file wins by id
+atoms.py     the distinct words, prefixes and stems of all topics; from a spelling to the atoms in it
+pivot.py     the few keys under which a topic is registered
+registry.py  topics by key; which topics an article calls up
+verify.py    one article against one topic
 engine.py    all topics compiled into one matcher; pure
 score.py     how much of an article is about its topic; pure
 stage.py     articles -> matches
+examples.py  runs the examples of topics; looks definitions over
 """

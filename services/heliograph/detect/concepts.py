@@ -1,0 +1,109 @@
+"""Concepts: one thing by all the names it has in seven languages, in a file of its own.
+
+    id: zangezur-corridor
+    name: Zangezur corridor
+    terms:
+      en: ["zangezur corridor*", "zangezour corridor*"]     # word, words side by side (a phrase), prefix*, ~stem
+      ru: ["зангезурск* коридор*"]
+
+The language a term stands under chooses the stemmer of `~stem` and nothing else: every term is looked for in every
+article, since names travel untranslated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from heliograph.detect.yamlfile import Located
+from heliograph.errors import QueryError
+from heliograph.query.terms import ConceptTerm, parse_terms
+
+LANGUAGES = ("en", "ru", "az", "tr", "hy", "fa", "ka")
+MAX_TERMS = 1_000
+_KEYS = ("id", "name", "description", "terms")
+
+
+class ConceptFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept as its file states it."""
+
+    id: str
+    name: str
+    terms: Mapping[str, tuple[str, ...]]
+    """For each language the terms as written, in the order of the file."""
+    description: str = ""
+    place: str = ""
+    """Where it was read, for errors."""
+
+    @property
+    def listed(self) -> tuple[ConceptTerm, ...]:
+        """The terms as the query language takes them."""
+        return tuple(ConceptTerm(language, term) for language, terms in self.terms.items() for term in terms)
+
+
+def concept_from(file: Located) -> ConceptFile:
+    """Return the concept in a file.
+
+    Raises DefinitionError, with file and line, for an unknown key or language, and for a term that is no term, is
+    empty, folds to nothing, or stands twice in its language.
+    """
+    check_keys(file, _KEYS, required=("id", "name", "terms"))
+    terms = file.value["terms"]
+    if not isinstance(terms, dict) or not terms:
+        raise file.error("terms must map languages to lists, such as `en: [zangezur corridor*]`", "terms")
+    found: dict[str, tuple[str, ...]] = {}
+    for language, listed in terms.items():
+        if language not in LANGUAGES:
+            known = ", ".join(LANGUAGES)
+            raise file.error(f"unknown language `{language}`: known are {known}", "terms", language)
+        if not isinstance(listed, list):
+            raise file.error(f"terms.{language} must be a list", "terms", language)
+        found[language] = _checked(file, language, listed)
+    if not any(found.values()):
+        raise file.error("there is no term in any language: nothing could ever match", "terms")
+    if sum(map(len, found.values())) > MAX_TERMS:
+        raise file.error(f"more than {MAX_TERMS} terms: split the concept", "terms")
+    return ConceptFile(
+        id=file.value["id"],
+        name=file.value["name"],
+        description=file.value.get("description", ""),
+        terms=found,
+        place=str(file.path),
+    )
+
+
+def _checked(file: Located, language: str, listed: list[object]) -> tuple[str, ...]:
+    seen: dict[object, str] = {}
+    for index, term in enumerate(listed):
+        at = ("terms", language, index)
+        if not isinstance(term, str) or not term.strip():
+            raise file.error(f"an empty term under `{language}`: remove it or quote it", *at)
+        try:
+            parsed = parse_terms(term, language)
+        except QueryError as error:
+            raise file.error(f"term `{term}`: {error}", *at) from error
+        if not parsed:
+            raise file.error(f"term `{term}` folds to nothing: it has neither letters nor digits", *at)
+        atoms = parsed[0].atoms
+        if atoms in seen:
+            raise file.error(f"term `{term}` says the same as `{seen[atoms]}` above: remove one", *at)
+        seen[atoms] = term
+    return tuple(term for term in listed if isinstance(term, str))
+
+
+def check_keys(file: Located, known: tuple[str, ...], *, required: tuple[str, ...]) -> None:
+    """Raise DefinitionError for a key that is not known, one that is missing, and texts that are no text."""
+    for key in file.value:
+        if key not in known:
+            raise file.error(f"unknown key `{key}`: known are {', '.join(known)}", key)
+    for key in required:
+        if not file.value.get(key):
+            raise file.error(f"key `{key}` is missing or empty")
+    for key in ("id", "name", "description"):
+        if not isinstance(file.value.get(key, ""), str):
+            raise file.error(f"`{key}` must be a text", key)
+    if file.value["id"] != file.path.stem:
+        raise file.error(
+            f"id `{file.value['id']}` is not the file's name `{file.path.stem}`: rename one of the two", "id"
+        )
