@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 
 import structlog
 
@@ -23,3 +24,12 @@ def test_secrets_are_hidden_under_telling_keys_and_inside_text() -> None:
 
 def test_text_without_secrets_is_left_alone() -> None:
     assert hide_secrets("https://host/a?page=2 mail@example.org") == "https://host/a?page=2 mail@example.org"
+
+
+def test_records_of_the_standard_library_take_the_same_way_out() -> None:
+    out = io.StringIO()
+    configure_logs(form="json", to=out)
+    logging.getLogger("lib").warning("retrying https://user:pw@%s/", "host")
+    line = json.loads(out.getvalue())
+    assert line["event"] == "retrying https://[hidden]@host/"
+    assert line["level"] == "warning"

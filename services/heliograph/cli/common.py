@@ -1,0 +1,37 @@
+"""What several verbs share: options, settings, definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from heliograph.detect.files import Definitions
+    from heliograph.settings import Settings
+
+CONFIG_OPTION = typer.Option(None, "--config", metavar="FILE", help="Settings file (default: heliograph.toml).")
+DATA_OPTION = typer.Option(None, "--data", metavar="DIR", help="Data folder.")
+
+
+def load(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings; flags that are None count as not given. Sets up logs for warnings and above."""
+    from heliograph.runtime.logs import configure_logs
+    from heliograph.settings import load_settings
+
+    settings = load_settings(config, flags)
+    configure_logs("warning", settings.logs.form)
+    return settings
+
+
+def definitions(settings: Settings | None, folder: Path | None = None) -> Definitions:
+    """Return topics and concepts: the shipped ones, then the user's, then those of `folder`."""
+    from heliograph.detect.files import defaults_folder, load_definitions
+    from heliograph.errors import UsageError
+
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; give one that holds topics/ and concepts/")
+    own = [settings.data] if settings is not None else []
+    return load_definitions([defaults_folder(), *own, *([folder] if folder else [])])

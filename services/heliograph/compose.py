@@ -1,0 +1,136 @@
+"""THE composition root: which stage reads what, which store stands behind each port, what a service consists of.
+
+    ingest    feeds    -> articles     fetch, parse, compare with the ledger
+    detect    articles -> matches      which topics ask for it, and why
+    stories   matches  -> flagged      story id, first or another copy
+    index     flagged, articles        -> indexes `flagged` and `archive`
+    alert     flagged                  -> claims -> deliveries -> channels
+    web       reads the indexes, the history and the ledger
+
+The tiers differ in `embedded` and `distributed`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+
+from heliograph.alert.stage import AlertStage
+from heliograph.assembly.collection import Collection
+from heliograph.assembly.delivery import Delivery
+from heliograph.assembly.live import Published
+from heliograph.assembly.pages import web_deps
+from heliograph.assembly.upkeep import Definers, Gauges, Retention
+from heliograph.assembly.world import Tier, World
+from heliograph.core.codec import decode
+from heliograph.core.event import ARTICLES, FLAGGED, MATCHES, Envelope
+from heliograph.detect.engine import Engine
+from heliograph.detect.stage import DetectStage
+from heliograph.errors import SettingsError, UsageError
+from heliograph.index.stage import IndexStage
+from heliograph.program import Program, all_alive
+from heliograph.runtime.stage import Step, StepHealth
+from heliograph.runtime.supervise import Supervisor
+from heliograph.settings import Settings
+from heliograph.stories.stage import StoriesStage
+from heliograph.web.app import create_app
+from heliograph.web.live import LiveBus
+from heliograph.web.server import WebServer
+
+SERVICES = ("ingest", "detect", "stories", "index", "alert", "web")
+STORY_WINDOW = timedelta(hours=96)
+
+
+def embedded(settings: Settings) -> Tier:
+    """Everything in files of the data folder: no server, no JVM."""
+    from heliograph.alert.history_sqlite import SqliteHistory
+    from heliograph.eventlog.sqlite import SqliteLog
+    from heliograph.fetch.ledger_sqlite import SqliteLedger
+    from heliograph.index.embedded import EmbeddedIndex
+    from heliograph.runtime.poll import PollRunner
+
+    data = settings.data
+    return Tier(
+        name="embedded",
+        log=lambda: SqliteLog(data / "log.sqlite"),
+        index=lambda name, read_only: EmbeddedIndex(data / "index" / name, read_only=read_only),
+        ledger=lambda: SqliteLedger(data / "ledger.sqlite"),
+        alerts=lambda: SqliteHistory(data / "alerts.sqlite"),
+        runner=PollRunner,
+    )
+
+
+def distributed(settings: Settings) -> Tier:
+    """Kafka, Faust and Elasticsearch. Raises SettingsError: this release has the embedded tier only."""
+    raise SettingsError(f'tier {settings.tier!r} comes with a later release: set tier = "embedded"')
+
+
+def world(settings: Settings, *, writes_index: bool = False) -> World:
+    """Return the installation that the settings describe; nothing is opened yet."""
+    tier = embedded(settings) if settings.tier == "embedded" else distributed(settings)
+    return World(settings, tier, writes_index=writes_index)
+
+
+def program(settings: Settings, services: Sequence[str] = ()) -> Program:
+    """Return the program that runs these services, all where none is named.
+
+    Raises UsageError for an unknown service, SettingsError for a wrong channel or policy, Unavailable for a store that
+    cannot be opened.
+    """
+    for name in services:
+        if name not in SERVICES:
+            raise UsageError(f"no service {name!r}; known: {', '.join(SERVICES)}")
+    wanted = tuple(name for name in SERVICES if not services or name in services)
+    here = world(settings, writes_index="index" in wanted)
+    bus, collection, delivery = LiveBus(), Collection(here), Delivery(here)
+    detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
+    steps = pipeline(here, detect, delivery.stage, bus)
+    runner = here.tier.runner(here.log, [step for name in wanted for step in steps.get(name, list)()], here.metrics)
+    supervisor = Supervisor(here.metrics)
+    for service, task, run in (
+        ("ingest", "ingest", collection.run),
+        ("alert", "deliver", delivery.run),
+        ("index", "retention", Retention(here).run),
+        ("detect", "definitions", Definers(here, detect.replace).run),
+    ):
+        if service in wanted:
+            supervisor.add(task, run)
+    server: WebServer | None = None
+
+    def health() -> Sequence[StepHealth]:
+        return running.health()
+
+    if "web" in wanted:
+        checks = {"steps": lambda: all_alive(health), "indexes": here.indexes_answer, "event log": here.log_answers}
+        deps = web_deps(here, bus, collection=collection, delivery=delivery, steps=health, checks=checks)
+        server = WebServer(create_app(deps), settings.web.host, settings.web.port, before_stop=bus.close)
+        supervisor.add("gauges", Gauges(health).run)
+    running = Program(supervisor, runner, server, here.close)
+    return running
+
+
+def pipeline(
+    here: World, detect: DetectStage, alert: Callable[[], AlertStage], bus: LiveBus
+) -> dict[str, Callable[[], list[Step]]]:
+    """Return the steps of each service: the whole stream on one screen.
+
+    `linger` lets the index gather a moment's articles into one commit; searchable within half a second all the same.
+    """
+    return {
+        "detect": lambda: [Step(detect, source=ARTICLES, sink=MATCHES)],
+        "stories": lambda: [Step(StoriesStage(past=_flagged(here), clock=here.now), source=MATCHES, sink=FLAGGED)],
+        "index": lambda: [
+            Step(Published(IndexStage(here.index("flagged")), bus.publish), source=FLAGGED, batch=500, linger=0.2),
+            Step(IndexStage(here.index("archive"), "index-archive"), source=ARTICLES, batch=1000, linger=0.5),
+        ],
+        "alert": lambda: [Step(alert(), source=FLAGGED)],
+    }
+
+
+def _flagged(here: World) -> Callable[[], Iterator[Envelope]]:
+    """Return what the stories stage rebuilds its window from: the flagged events of the last window."""
+
+    def past() -> Iterator[Envelope]:
+        return (decode(message.value) for message in here.log.scan(FLAGGED, here.now() - STORY_WINDOW))
+
+    return past
