@@ -13,6 +13,7 @@ import pytest
 from heliograph.core.article import Article, Document, Evidence, Match, Story
 from heliograph.core.event import ArticleFlagged, Envelope
 from heliograph.core.ids import event_id, match_id, revision_of
+from heliograph.core.text import fold
 from heliograph.query.tree import All, Is, Node
 from heliograph.query.view import View
 
@@ -224,7 +225,7 @@ def _matches(node: Node, document: Document) -> bool:
         case All():
             return True
         case Is(field=name, value=value):
-            return value in View(document).values(name)
+            return fold(value) in View(document).values(name)
         case _:
             raise NotImplementedError(node)
 

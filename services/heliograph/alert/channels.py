@@ -144,4 +144,4 @@ def _convert(table: Mapping[str, object], kind: type[Any], place: str) -> Any:  
 def _secret(kind: type[Any], value: object) -> object:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
-    raise msgspec.ValidationError(f"Expected text for a secret, got {type(value).__name__}")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")

@@ -52,6 +52,7 @@ class Deliverer:
         self._sole = sole
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = asyncio.Event()
         self._lanes: list[Lane] = []
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -90,8 +91,7 @@ class Deliverer:
         with self._guard:
             self._stopping = True
             if self._loop is not None:
-                for lane in self._lanes:
-                    self._loop.call_soon_threadsafe(lane.stop)
+                self._loop.call_soon_threadsafe(self._stop_lanes)
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -118,11 +118,12 @@ class Deliverer:
             lanes = self._make_lanes(pool)
             with self._guard:
                 self._loop, self._lanes = asyncio.get_running_loop(), lanes
+                self._stopped = asyncio.Event()
                 if self._stopping:
-                    for lane in lanes:
-                        lane.stop()
+                    self._stop_lanes()
             try:
-                await asyncio.gather(*(lane.run(GRACE) for lane in lanes))
+                # Without a channel there is nothing to do, and still the thread is there until it is told to stop.
+                await asyncio.gather(self._stopped.wait(), *(lane.run(GRACE) for lane in lanes))
             finally:
                 with self._guard:
                     self._loop, self._lanes = None, []
@@ -135,6 +136,11 @@ class Deliverer:
             finally:
                 await self._close()
         return min((due for due in waiting if due is not None), default=None)
+
+    def _stop_lanes(self) -> None:
+        self._stopped.set()
+        for lane in self._lanes:
+            lane.stop()
 
     def _make_lanes(self, pool: ThreadPoolExecutor) -> list[Lane]:
         outbox = AsyncOutbox(self._outbox, pool, recover=self._sole)
