@@ -12,6 +12,7 @@ from lark import Token, Tree
 from heliograph.core.text import fold
 from heliograph.errors import QueryError
 from heliograph.query import moments
+from heliograph.query.render import shown
 from heliograph.query.shape import Part, did_you_mean, joined, meaning, negated, not_flat, start
 from heliograph.query.terms import ConceptTerm, concept_terms, is_prefix, parse_terms, unescape
 from heliograph.query.tree import (
@@ -96,9 +97,11 @@ class Compiler:
             return self.text_leaf(token, field)
         if token.type == "CONCEPT":
             raise self.error(
-                f"`{field}` is no text, so {token} cannot be looked for in it",
+                f"`{field}` is no text, so {shown(token)} cannot be looked for in it",
                 token,
-                hint=f"write concept: {token[1:]}" if field == "concept" else f"write {token} outside of `{field}:`",
+                hint=f"write concept: {shown(token[1:])}"
+                if field == "concept"
+                else f"write {shown(token)} outside of `{field}:`",
             )
         if token.type == "STAR":
             return Exists(field, start(token))
@@ -118,7 +121,7 @@ class Compiler:
             return (self.concept(token),)
         raw, position = str(token), start(token)
         if raw[0] in "-!" and len(raw) > 1 and raw[1].isalnum():
-            raise self.error(f"`{raw[0]}` does not exclude a word here", token, hint=f"write not {raw[1:]}")
+            raise self.error(f"`{raw[0]}` does not exclude a word here", token, hint=f"write not {shown(raw[1:])}")
         try:
             return parse_terms(raw, position=position)
         except QueryError as error:
@@ -128,7 +131,7 @@ class Compiler:
         name = unescape(token[1:])
         listed = self.concepts.get(name)
         if listed is None:
-            raise self.error(f"there is no concept `{name}`", token, did_you_mean(name, self.concepts, "@"))
+            raise self.error(f"there is no concept `{shown(name)}`", token, did_you_mean(name, self.concepts, "@"))
         try:
             terms = concept_terms(listed if isinstance(listed, tuple) else tuple(listed))
         except QueryError as error:
@@ -186,12 +189,9 @@ class Compiler:
         field = name.lower()
         if field not in FIELDS:
             near = get_close_matches(field, FIELDS, 1, 0.6)
-            hint = (
-                f"did you mean {near[0]}{operator}?"
-                if near
-                else f'to look for the text, quote it: "{name}{operator} …"'
-            )
-            raise self.error(f"there is no field `{name}`", head, expected=FIELDS, hint=hint)
+            quote = f'to look for the text, quote it: "{shown(name)}{operator} …"'
+            hint = f"did you mean {near[0]}{operator}?" if near else quote
+            raise self.error(f"there is no field `{shown(name)}`", head, expected=FIELDS, hint=hint)
         if outer:
             raise self.error(
                 f"`{field}` cannot stand inside `{outer}: ( … )`",

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from heliograph.errors import QueryError
+from heliograph.query.render import shown
 
 EXPECTED = ("a date such as 2026-03-14", "a time such as 2026-03-14T09:30Z", "now-7d")
 
@@ -53,7 +54,7 @@ def wrong_moment(error: ValueError, written: str, query: str, position: int) -> 
     hint = "relative moments look like now-7d, now-12h or now/d" if relative else ""
     if "kept" in str(error):
         hint = "write a date: a topic is matched once, when an article arrives"
-    return QueryError(f"{error}: `{written}`", query=query, position=position, expected=EXPECTED, hint=hint)
+    return QueryError(f"{error}: `{shown(written)}`", query=query, position=position, expected=EXPECTED, hint=hint)
 
 
 def _absolute(found: re.Match[str], zone: tzinfo) -> tuple[datetime, datetime]:

@@ -16,6 +16,7 @@ from heliograph.errors import QueryError
 from heliograph.query.check import check_positive
 from heliograph.query.compile import Compiler
 from heliograph.query.lexer import QueryLexer, check_size, terminals
+from heliograph.query.render import shown
 from heliograph.query.terms import ConceptTerm, parse_term
 from heliograph.query.tree import Node
 
@@ -90,7 +91,7 @@ def _unexpected(error: UnexpectedToken, text: str) -> QueryError:
     if token.type == "_RPAR":
         message = "this parenthesis closes nothing" if "$END" in error.expected else "a word is missing before `)`"
     else:
-        message = f"`{written}` {_FOUND.get(token.type, 'cannot stand here')}"
+        message = f"`{shown(written)}` {_FOUND.get(token.type, 'cannot stand here')}"
     hint = f'quote it to search for the word itself: "{written}"' if token.type in {"_AND", "_OR", "NOT"} else ""
     return QueryError(message, query=text, position=token.start_pos or 0, expected=expected, hint=hint)
 

@@ -7,6 +7,13 @@ import unicodedata
 from heliograph.errors import QueryError
 
 _BEFORE, _AFTER = 60, 30
+_SHOWN = 60
+
+
+def shown(written: str) -> str:
+    """Return what a message quotes of a query: on one line, and no more than tells which part is meant."""
+    line = " ".join(_plain(written[: 4 * _SHOWN]).split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
 def render_error(error: QueryError) -> str:

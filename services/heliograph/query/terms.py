@@ -9,6 +9,7 @@ from typing import NamedTuple
 from heliograph.core.text import fold
 from heliograph.errors import QueryError
 from heliograph.query.morphology import prefix_of, stem_key, stem_languages
+from heliograph.query.render import shown
 from heliograph.query.tree import Atom, Mode, Term
 
 MIN_PREFIX = 2
@@ -42,7 +43,9 @@ def parse_term(written: str, language: str = "") -> Term:
     terms = parse_terms(written, language)
     if not terms:
         raise QueryError(
-            f"the term `{written}` has neither letters nor digits", query=written, expected=("a word", "a phrase")
+            f"the term `{shown(written)}` has neither letters nor digits",
+            query=written,
+            expected=("a word", "a phrase"),
         )
     return terms[0]
 
@@ -53,7 +56,7 @@ def parse_terms(written: str, language: str = "", *, position: int = 0) -> tuple
     `position` is where it stands in a query. Raises as `parse_term` does, with the position in `written`.
     """
     if len(written) > MAX_LENGTH:
-        raise _wrong(f"a term has at most {MAX_LENGTH} characters", written[:40] + "…")
+        raise _wrong(f"a term has at most {MAX_LENGTH} characters", written)
     return tuple([Term(atoms, written, position) for atoms in _spelt(written, language)])
 
 
@@ -133,7 +136,7 @@ def _words(written: str) -> list[_Word]:
                 raise _wrong(f"a prefix needs at least {MIN_PREFIX} characters", written)
             words[-1] = _Word(tokens[-1], prefix=True, stem=False)
     if len(words) > MAX_WORDS:
-        raise _wrong(f"a phrase has at most {MAX_WORDS} words", written[:40] + "…")
+        raise _wrong(f"a phrase has at most {MAX_WORDS} words", written)
     return words
 
 
@@ -154,7 +157,7 @@ def _check_signs(written: str, bare: str) -> None:
 
 
 def _wrong(message: str, written: str, hint: str = "") -> QueryError:
-    return QueryError(f"{message}: `{written}`", query=written, hint=hint)
+    return QueryError(f"{message}: `{shown(written)}`", query=written, hint=hint)
 
 
 def _atom(word: _Word, language: str) -> Atom:
