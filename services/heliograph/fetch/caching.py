@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-_DELTA = re.compile(r"\d{1,12}")
-_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,12})", re.IGNORECASE)
+_DELTA = re.compile(r"[0-9]{1,12}")
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,12})", re.IGNORECASE)
 _NEVER_FRESH = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?=$|[,;=\s])", re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
-from selectolax.parser import HTMLParser
+from selectolax.lexbor import LexborHTMLParser
 
 from heliograph.errors import UsageError
 from heliograph.fetch.urls import host_of, require_web_url
@@ -19,7 +19,7 @@ FEED_TYPES = {
     "application/x.atom+xml": "atom",
     "application/x-atom+xml": "atom",
 }
-"""Content types that a `link rel=alternate` names a feed with. Plain `application/json` and `text/xml` name anything."""
+"""Content types by which a `link rel=alternate` names a feed; `application/json` and `text/xml` may be anything."""
 
 COMMON_PATHS = (
     "/feed/",
@@ -56,7 +56,7 @@ def discover(html: bytes | str, base: str) -> tuple[Candidate, ...]:
     Declared ones come in the order of the page, then links of the same host whose path or text speaks of a feed, then
     the common places. Comments' feeds come last among the declared. Never raises for what a page holds.
     """
-    tree = HTMLParser(html[:_MAX_PAGE])
+    tree = LexborHTMLParser(html[:_MAX_PAGE])
     found: dict[str, Candidate] = {}
     node = tree.css_first("base[href]")
     root = _joined(base, (node.attributes.get("href") or "") if node else "") or base
@@ -88,9 +88,9 @@ def looks_like_html(body: bytes, content_type: str) -> bool:
     head = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return True
-    return content_type.partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml") and not (
-        head.startswith(b"<?xml") or head.startswith((b"<rss", b"<feed", b"<rdf"))
-    )
+    if head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf")):
+        return False
+    return content_type.partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml")
 
 
 def _joined(base: str, href: str) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from heliograph.fetch.decide import Policy, Reason
 from heliograph.fetch.port import FeedState
+from heliograph.fetch.urls import shown
 
 ADVISE_MOVE_AFTER = 3
 """Answers in a row by the same permanent redirect before a person is advised to change the address."""
@@ -38,9 +39,8 @@ def health(state: FeedState, now: datetime, policy: Policy, *, enabled: bool = T
 def advice(state: FeedState) -> str:
     """Return what a person should do about the feed in one line, or the empty string."""
     if state.redirected_to and state.redirect_times >= ADVISE_MOVE_AFTER:
-        return (
-            f"moved permanently to {state.redirected_to} ({state.redirect_times} answers in a row): change its address"
-        )
+        times = f"{state.redirect_times} answers in a row"
+        return f"moved permanently to {shown(state.redirected_to)} ({times}): change its address"
     if state.last_status == 410:
         return "the server says it is gone for good: look for another address, or remove it"
     if state.last_turnover is not None and state.last_outcome == Reason.TURNED_OVER:

@@ -20,7 +20,7 @@ from heliograph.fetch.failures import failure, refused, refused_by_server, too_l
 from heliograph.fetch.guard import GuardedResolver, GuardedSockets, Lookup, system_lookup
 from heliograph.fetch.inflate import ACCEPT_ENCODING, inflater
 from heliograph.fetch.port import KEPT_HEADERS, FetchRequest, FetchResult
-from heliograph.fetch.urls import require_web_url, shown
+from heliograph.fetch.urls import host_of, require_web_url, shown
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
@@ -115,7 +115,7 @@ class HttpFetcher:
                     reason="redirects",
                 )
             self._judge_literal(url)
-            async with self._gate(url.host or ""):
+            async with self._gate(host_of(str(url))):
                 # Waiting for a turn at a busy host is not the server's fault: its time starts with the first request.
                 started = loop.time() if started is None else started
                 deadline = started + self.options.timeout if deadline is None else deadline
@@ -214,7 +214,8 @@ class HttpFetcher:
                 limit_per_host=0,
                 resolver=GuardedResolver(self._allow, self._lookup),
                 socket_factory=GuardedSockets(self._allow),
-                ttl_dns_cache=30,
+                # A cached answer saves little between polls, and would let an old one live on.
+                use_dns_cache=False,
                 keepalive_timeout=5,
             )
             self._session = aiohttp.ClientSession(

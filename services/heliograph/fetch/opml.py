@@ -6,6 +6,7 @@ are capped, only http and https are taken, and a list is imported whole or not a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -19,6 +20,7 @@ from heliograph.fetch.urls import require_web_url
 MAX_BYTES = 5_000_000
 MAX_FEEDS = 20_000
 MAX_DEPTH = 64
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,7 @@ def _text(value: str) -> str:
 
 def _printable(value: str) -> str:
     """Return the value without what XML 1.0, 2.2 does not allow even as a reference."""
-    return "".join(
-        char
-        for char in value
-        if char in "\t\n" or (char >= " " and not "\ud800" <= char <= "\udfff" and char < "\ufffe") or char > "\uffff"
-    )
+    return _NOT_XML.sub("", value)
 
 
 def _refuse(message: str) -> NoReturn:
