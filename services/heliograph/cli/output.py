@@ -16,6 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Controls would move the cursor or recolour the terminal, directional overrides would reorder the line: titles come
+# from strangers. Joiners stay, Persian needs them.
+_NOT_PRINTED = dict.fromkeys(
+    [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " "
+)
 
 
 class Format(StrEnum):
@@ -46,6 +51,18 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format
         _table(listed, columns, title)
 
 
+def details(values: Mapping[str, Any]) -> None:
+    """Print one thing as `name  value` lines, a value of several parts over several lines."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        for number, part in enumerate(parts):
+            table.add_row("" if number else name.replace("_", " "), _printed(part))
+    console().print(table)
+
+
 def write_line(value: Mapping[str, Any]) -> None:
     """Print one line of JSON."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
@@ -53,7 +70,10 @@ def write_line(value: Mapping[str, Any]) -> None:
 
 def console() -> Console:
     """Return a console on stdout: colour and width of the terminal, or plain text for a pipe."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    # Nothing is folded for a pipe, so that a line found by grep is a whole row.
+    return Console(highlight=False, soft_wrap=True, width=10_000)
 
 
 def notes() -> Console:
@@ -67,9 +87,10 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str
         return
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        # On a narrow screen the last column gives way first: it is the longest, and is read, not copied.
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column != columns[-1])
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
+        table.add_row(*(_printed(row.get(column)) for column in columns))
     console().print(table)
 
 
@@ -81,6 +102,20 @@ def _cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_cell, value))
     return str(value)
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Return a moment as people say it: `3 min ago`, `in 5 h`; empty for None."""
+    if moment is None:
+        return ""
+    seconds = int((now - moment).total_seconds())
+    size, unit = next(((s, u) for s, u in ((86_400, "d"), (3600, "h"), (60, "min")) if abs(seconds) >= s), (1, "s"))
+    span = f"{abs(seconds) // size} {unit}"
+    return f"in {span}" if seconds < 0 else f"{span} ago"
+
+
+def _printed(value: object) -> Text:
+    return Text(_cell(value).translate(_NOT_PRINTED))
 
 
 def _safe_cell(cell: str) -> str:
