@@ -134,7 +134,8 @@ def test_the_index_lists_every_feed_and_every_trouble(with_server: Run) -> None:
             page = await answer.text()
         for outlet in server.sources["outlets"]:
             for feed in outlet["feeds"]:
-                assert f'href="{feed["url"].removeprefix(server.url)}"' in page
+                path = feed["url"].removeprefix(server.url).removeprefix(server.trouble_url)
+                assert f'href="{path}"' in page
 
     with_server(body)
 

@@ -29,7 +29,8 @@ def utc_now() -> datetime:
 class DemoServer:
     """A running demo server; made by `start`.
 
-    `url` has no slash at its end. `sources` is what `defaults/sources.yaml` would say of this world. `canary_hits`
+    `url` has no slash at its end. Everything is served under `trouble_url` too, a port of its own under which the
+    broken feeds are listed: a polite reader leaves a host alone that says 429. `sources` is what `defaults/sources.yaml` would say of this world. `canary_hits`
     counts the readers that fell for an external entity.
     """
 
@@ -45,6 +46,7 @@ class DemoServer:
         self._stopping = asyncio.Event()
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=2.0)
         self.url = ""
+        self.trouble_url = ""
         self.canary_hits = 0
 
     @property
@@ -76,7 +78,7 @@ class DemoServer:
             for outlet in self._world.outlets
         ]
         if self._troubles:
-            feeds = [_entry(f"trouble-{t.slug}", f"{self.url}/trouble/{t.slug}", "en") for t in self._troubles]
+            feeds = [_entry(f"trouble-{t.slug}", f"{self.trouble_url}/trouble/{t.slug}", "en") for t in self._troubles]
             outlets.append(
                 {
                     "id": "trouble",
@@ -107,11 +109,12 @@ class DemoServer:
         return min(left) - self.elapsed if left else None
 
     async def listen(self, host: str, port: int) -> None:
-        """Open the socket and set `url`; port 0 takes a free one. Raises `OSError` when it cannot be had."""
+        """Open the sockets and set `url`; port 0 takes a free one. Raises `OSError` when it cannot be had."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        bound = self._runner.addresses[0][1]
-        self.url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+        for wanted in (port, 0):
+            await web.TCPSite(self._runner, host, wanted).start()
+        shown = f"[{host}]" if ":" in host else host
+        self.url, self.trouble_url = (f"http://{shown}:{address[1]}" for address in self._runner.addresses)
 
     async def stop(self) -> None:
         """Close the socket and end the answers that are still dripping; a second call does nothing."""
