@@ -4,6 +4,7 @@ As a program it takes the number of examples: `python tests/index/test_equivalen
 """
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from heliograph.index.bounds import LONGEST
 from heliograph.index.embedded import EmbeddedIndex
 from heliograph.index.memory import MemoryIndex
 from heliograph.index.plan import explained, plan
-from heliograph.index.port import Search
+from heliograph.index.port import Page, Search, Sort
 from heliograph.query.morphology import STEM_LANGUAGES, stem_key
 from heliograph.query.tree import (
     KEYWORD_FIELDS,
@@ -41,8 +42,8 @@ from heliograph.query.tree import (
     Text,
 )
 
-EXAMPLES, TREES, DOCUMENTS = 45, 50, 90
-"""Examples of a normal run; trees and documents in each: 2,250 pairs of a query and a set of documents."""
+EXAMPLES, TREES, DOCUMENTS, PAGE = 42, 50, 50, 30
+"""Examples of a normal run; trees and documents in each: 2,100 pairs of a query and a set of documents."""
 
 LONG = "n" * (LONGEST - 1)
 WORDS = (
@@ -85,7 +86,13 @@ def documents(seed: int) -> list[Document]:
             categories=tuple(words(2) for _ in range(random.randint(0, 3))),
         )
         evidence = Evidence(field="title", start=0, end=1, text="x", term="x", concept=random.choice(("", "C 1", "c2")))
-        match = Match(id="m", topic=random.choice(("t1", "T 2")), topic_version="1", score=0.5, evidence=(evidence,))
+        match = Match(
+            id="m",
+            topic=random.choice(("t1", "T 2")),
+            topic_version="1",
+            score=random.choice((0.5, 0.9)),
+            evidence=(evidence,),
+        )
         story = random.choice((None, Story(id=f"s{number % 5}", first=True)))
         found.append(Document(article=article, matches=random.choice(((), (match,), (match, match))), story=story))
     return found
@@ -122,10 +129,9 @@ chains = st.builds(
     st.booleans(),
 )
 texts = st.builds(Text, st.one_of(terms, concepts, chains, chains), st.sampled_from(("", "title", "text")))
-values = st.sampled_from(
-    (*TOKENS, "irna", "tass", "news am", "news", "", "c 1", "c2", "t1", "t 2", "s1", "feed 1", "en", "ir", "iran a")
-    + ("https irna ir a 1", "https", "https news am " + "long " * 60 + "2", "https news am " + "long " * 50 + "lo")
-)
+LONG_URL = "https news am " + "long " * 60 + "2"
+VALUES = ("irna", "tass", "news am", "news", "", "c 1", "c2", "t1", "t 2", "s1", "feed 1", "en", "ir", "iran a")
+values = st.sampled_from((*TOKENS, *VALUES, "https irna ir a 1", "https", LONG_URL, LONG_URL[:250]))
 moments = st.one_of(st.none(), st.integers(-1, 31).map(lambda hours: START + timedelta(hours=hours)))
 fields = st.sampled_from((*KEYWORD_FIELDS, *NAME_FIELDS))
 leaves = st.one_of(
@@ -144,14 +150,23 @@ trees: st.SearchStrategy[Node] = st.recursive(
     ),
     max_leaves=5,
 )
+Asked = tuple[Node, tuple[datetime | None, datetime | None], Sort]
+sorts: st.SearchStrategy[Sort] = st.sampled_from(("newest", "oldest", "score"))
 spans = st.tuples(st.one_of(st.none(), moments), st.one_of(st.none(), moments))
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-@given(st.integers(0, 1 << 32), st.lists(st.tuples(trees, spans), min_size=TREES, max_size=TREES))
-def test_the_embedded_index_finds_what_the_evaluator_finds(
-    seed: int, asked: list[tuple[Node, tuple[datetime | None, datetime | None]]]
-) -> None:
+def test_the_embedded_index_finds_what_the_evaluator_finds() -> None:
+    compare(EXAMPLES)
+
+
+def compare(examples: int) -> None:
+    """Compare both indexes on so many sets of documents, with TREES queries each."""
+    asked = st.lists(st.tuples(trees, spans, sorts), min_size=TREES, max_size=TREES)
+    of_any_size = settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    of_any_size(given(st.integers(0, 1 << 32), asked)(agree))()
+
+
+def agree(seed: int, asked: list[Asked]) -> None:
     found = documents(seed)
     memory = MemoryIndex()
     memory.upsert(found)
@@ -160,13 +175,21 @@ def test_the_embedded_index_finds_what_the_evaluator_finds(
         # Two batches: a search has to agree over several segments, too.
         embedded.upsert(found[: DOCUMENTS // 2])
         embedded.upsert(found[DOCUMENTS // 3 :])
-        for node, (since, until) in asked:
-            request = Search(node, since, until, limit=DOCUMENTS)
+        for node, (since, until), sort in asked:
+            request = Search(node, since, until, limit=PAGE, sort=sort)
             expected, got = memory.search(request), embedded.search(request)
-            assert [hit.document for hit in got.items] == [hit.document for hit in expected.items], _why(node)
-            assert (got.total, got.items) == (expected.total, expected.items), _why(node)
+            assert ids(got) == ids(expected), _why(node)
+            assert got == expected, _why(node)
+            while got.next:
+                request = replace(request, cursor=got.next)
+                expected, got = memory.search(request), embedded.search(request)
+                assert ids(got) == ids(expected), _why(node)
             assert embedded.aggregate(request) == memory.aggregate(request), _why(node)
         embedded.close()
+
+
+def ids(page: Page) -> list[str]:
+    return [hit.document.article.id for hit in page.items]
 
 
 def _why(node: Node) -> str:
@@ -174,6 +197,5 @@ def _why(node: Node) -> str:
 
 
 if __name__ == "__main__":
-    given_test = settings(max_examples=int(sys.argv[1]))(test_the_embedded_index_finds_what_the_evaluator_finds)
-    given_test()
+    compare(int(sys.argv[1]))
     print(f"{int(sys.argv[1]) * TREES} pairs agree")

@@ -15,8 +15,8 @@ An automaton of the engine has a thousand states at most, and a code point takes
 """
 HAS = "has"
 """Field that lists the fields a document has a value in."""
-STEM = "stem"
-"""Field of the stem keys in a document, each written `title|text language key`."""
+STEMS = {"title": "stems_title", "text": "stems_text"}
+"""Fields of the stem keys in each text field, written `language:key`."""
 UNSTEMMED = ("ka",)
 """Languages whose stems come from a lexicon of some 60 MB, which indexing does not load: only that a field has words
 in the language's script is indexed, and a stem in it is checked."""
@@ -66,19 +66,19 @@ def has_position(atom: Atom) -> bool:
 
 def atom_plan(atom: Atom, field: str) -> Plan:
     """Return the plan of one token anywhere in a field."""
-    if atom.mode is Mode.STEM and atom.language in UNSTEMMED:
-        return at_most(Word(STEM, stem_term(field, atom.language, "")))
     if atom.mode is Mode.STEM:
-        term = stem_term(field, atom.language, atom.text)
-        return exactly(Word(STEM, term)) if len(term) < LONGEST else at_most(Word(STEM, term))
+        if atom.language in UNSTEMMED:
+            return at_most(Word(STEMS[field], stem_term(atom.language, "")))
+        term = stem_term(atom.language, atom.text)
+        return exactly(Word(STEMS[field], term)) if len(term) < LONGEST else at_most(Word(STEMS[field], term))
     if has_position(atom):
         return exactly(Word(field, atom.text, atom.mode is Mode.PREFIX))
     return at_most(Word(field, atom.text[:LONGEST]))
 
 
-def stem_term(field: str, language: str, key: str) -> str:
+def stem_term(language: str, key: str) -> str:
     """Return the term under which a stem key is indexed."""
-    return f"{field} {language} {key}"[:LONGEST]
+    return f"{language}:{key}"[:LONGEST]
 
 
 def phrase_plan(atoms: tuple[Atom, ...], field: str, *, positions: bool) -> Plan:

@@ -31,85 +31,77 @@ class Reader:
         self._schema = index.schema
         self._searcher = index.searcher()
 
-    def count(self, clause: Clause) -> int:
-        """Return how many documents the clause names."""
-        found: Any = self._searcher.search(self._query(clause), limit=1)  # its stub leaves out `count`
-        return int(found.count)
+    def find(self, clause: Clause) -> Found:
+        """Return what the clause names, to be asked about."""
+        return Found(self._schema, self._searcher, compile_clause(clause, self._schema))
 
     def document(self, article_id: str) -> Document | None:
         """Return the document of an article, if it is here."""
-        hits = self._searcher.search(self._query(OneOf((article_id,))), limit=1).hits
-        return self._read(hits[0][1]) if hits else None
+        view = next(self.find(OneOf((article_id,))).views(), None)
+        return view.document if view else None
 
     def settle(self, plan: Plan, node: Node, span: Clause) -> Clause:
         """Return a clause that names exactly what the query finds within `span`, after checking what is in doubt."""
-        doubtful = both([plan.possible, without(plan.sure), span])
-        found = tuple(document.article.id for document in self._documents(doubtful) if matches(node, View(document)))
+        if plan.exact:
+            return both([plan.possible, span])
+        doubtful = self.find(both([plan.possible, without(plan.sure), span]))
+        found = tuple(view.document.article.id for view in doubtful.views() if matches(node, view))
         return both([either([plan.sure, OneOf(found)]), span])
 
-    def page(
-        self, clause: Clause, sort: Sort, after: tuple[int, str] | None, limit: int
-    ) -> tuple[list[tuple[int, Document]], bool]:
-        """Return up to `limit` documents with their ranks, behind `after`, and whether more follow."""
+
+class Found:
+    """The documents that one query of the engine finds."""
+
+    def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher, query: tantivy.Query) -> None:
+        self._schema = schema
+        self._searcher = searcher
+        self._query = query
+
+    def count(self) -> int:
+        """Return how many there are."""
+        found: Any = self._searcher.search(self._query, limit=1)  # its stub leaves out `count`
+        return int(found.count)
+
+    def views(self) -> Iterator[View]:
+        """Yield all of them, in no particular order."""
+        count = self.count()
+        if count:
+            hits = self._searcher.search(self._query, limit=count, count=False, order_by_field=schema.SORTED).hits
+            yield from (self._read(address) for _, address in hits)
+
+    def page(self, sort: Sort, after: tuple[int, str] | None, limit: int) -> tuple[list[View], bool]:
+        """Return up to `limit` documents behind `after`, in the order of `sort`, and whether more follow."""
         import tantivy
 
         field = schema.RANK if sort == "score" else schema.SORTED
         order = tantivy.Order.Asc if sort == "oldest" else tantivy.Order.Desc
-        addresses: list[tuple[int, Any]] = []
+        found: list[View] = []
+        rest = self
         if after is not None:
             ranked, article_id = after
-            ties = self._ties(clause, field, ranked)
-            addresses = [(ranked, address) for found, address in ties if found > article_id]
-            behind = Between(field, ranked + 1) if sort == "oldest" else Between(field, None, ranked)
-            clause = both([clause, behind])
-        wanted = limit + 1 - len(addresses)
+            found = [self._read(address) for known, address in self._ties(field, ranked) if known > article_id]
+            rest = self._where(Between(field, ranked + 1) if sort == "oldest" else Between(field, None, ranked))
+        wanted = limit + 1 - len(found)
         if wanted > 0:
-            hits = self._searcher.search(
-                self._query(clause), limit=wanted, count=False, order_by_field=field, order=order
-            ).hits
-            addresses += self._tied_by_id(clause, field, hits, cut=len(hits) == wanted)
-        more = len(addresses) > limit
-        return [(ranked, self._read(address)) for ranked, address in addresses[:limit]], more
+            hits = self._searcher.search(rest._query, limit=wanted, count=False, order_by_field=field, order=order).hits
+            # The engine breaks ties as it likes: the last rank may be cut in the wrong place, and is read again by id.
+            last = hits[-1][0] if len(hits) == wanted else None
+            known = sorted(
+                (self._read(address) for ranked, address in hits if ranked != last),
+                key=lambda view: decide.sort_key(view.document, sort),
+            )
+            found += known
+            if last is not None:
+                found += [self._read(address) for _, address in rest._ties(field, last, limit=wanted - len(known))]
+        return found[:limit], len(found) > limit
 
-    def _tied_by_id(
-        self, clause: Clause, field: str, hits: Sequence[tuple[int, Any]], *, cut: bool
-    ) -> Iterator[tuple[int, Any]]:
-        """Yield hits with equal ranks in the order of their ids; the last such group may have been cut short."""
-        ranks = Counter(ranked for ranked, _ in hits)
-        last = hits[-1][0] if hits else None
-        done: set[int] = set()
-        for ranked, address in hits:
-            if ranked in done:
-                continue
-            if ranks[ranked] == 1 and not (cut and ranked == last):
-                yield ranked, address
-                continue
-            done.add(ranked)
-            for _, tied in self._ties(clause, field, ranked)[: ranks[ranked]]:
-                yield ranked, tied
-
-    def _ties(self, clause: Clause, field: str, ranked: int) -> list[tuple[str, Any]]:
-        """Return ids and addresses of the documents with one rank, by id."""
-        import tantivy
-
-        tied = both([clause, Between(field, ranked, ranked + 1)])
-        found: list[tuple[str, Any]] = self._searcher.search(
-            self._query(tied),
-            limit=max(1, self.count(tied)),
-            count=False,
-            order_by_field=schema.ID,
-            order=tantivy.Order.Asc,
-        ).hits
-        return found
-
-    def aggregate(self, clause: Clause, facets: Sequence[str], buckets: int, size: int) -> Aggregates:
-        """Count what the clause names over time and by field."""
+    def aggregate(self, facets: Sequence[str], buckets: int, size: int) -> Aggregates:
+        """Count them over time and by field."""
         asked: dict[str, Any] = {"time": {"stats": {"field": schema.SORTED}}}
         for name in facets:
             counted = {"field": schema.SHOWN + name, "size": _ALL_VALUES, "segment_size": _ALL_VALUES}
             asked[name] = {"terms": counted}
-        query = self._query(clause)
-        found = self._searcher.aggregate(query, asked)
+        found = self._searcher.aggregate(self._query, asked)
         total = int(found["time"]["count"])
         values = {
             name: Counter({bucket["key"]: bucket["doc_count"] for bucket in found[name]["buckets"]}) for name in facets
@@ -119,19 +111,32 @@ class Reader:
             return Aggregates(0, float(decide.INTERVALS[0]), (), tops)
         interval = decide.interval_for(int(found["time"]["min"]), int(found["time"]["max"]), buckets)
         width = interval * 1_000_000
-        bars = self._searcher.aggregate(query, {"bars": {"histogram": {"field": schema.SORTED, "interval": width}}})
-        counts = {round(bar["key"] / width): int(bar["doc_count"]) for bar in bars["bars"]["buckets"]}
+        over_time = {"bars": {"histogram": {"field": schema.SORTED, "interval": width}}}
+        bars = self._searcher.aggregate(self._query, over_time)["bars"]["buckets"]
+        counts = {round(bar["key"] / width): int(bar["doc_count"]) for bar in bars}
         return Aggregates(total, float(interval), decide.histogram(counts, interval), tops)
 
-    def _documents(self, clause: Clause) -> Iterator[Document]:
-        count = self.count(clause)
-        if count:
-            found = self._searcher.search(self._query(clause), limit=count, count=False, order_by_field=schema.SORTED)
-            for _, address in found.hits:
-                yield self._read(address)
+    def _ties(self, field: str, ranked: int, limit: int = 0) -> list[tuple[str, Any]]:
+        """Return ids and addresses of those with one rank, by id: all, or the first `limit`."""
+        import tantivy
 
-    def _read(self, address: Any) -> Document:  # noqa: ANN401 - the engine exports no type for an address
+        tied = self._where(Between(field, ranked, ranked + 1))
+        found: list[tuple[str, Any]] = self._searcher.search(
+            tied._query,
+            limit=limit or max(1, tied.count()),
+            count=False,
+            order_by_field=schema.ID,
+            order=tantivy.Order.Asc,
+        ).hits
+        return found
+
+    def _where(self, clause: Clause) -> Found:
+        """Return those of them that the clause names, too."""
+        from tantivy import Occur, Query
+
+        more = compile_clause(clause, self._schema)
+        narrowed = Query.boolean_query([(Occur.Must, self._query), (Occur.Must, more)])
+        return Found(self._schema, self._searcher, narrowed)
+
+    def _read(self, address: Any) -> View:  # noqa: ANN401 - the engine exports no type for an address
         return schema.read(self._searcher.doc(address))
-
-    def _query(self, clause: Clause) -> tantivy.Query:
-        return compile_clause(clause, self._schema)

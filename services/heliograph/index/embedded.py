@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 from heliograph.core.article import Document
 from heliograph.errors import IndexUnavailable
 from heliograph.index import decide, schema
-from heliograph.index.clauses import Between, Clause, Every, both
-from heliograph.index.collect import Reader
+from heliograph.index.clauses import Between, Every
+from heliograph.index.collect import Found, Reader
 from heliograph.index.compile import compile_clause
 from heliograph.index.folder import engine, open_folder, open_writer
 from heliograph.index.plan import plan, within
 from heliograph.index.port import FACETS, Aggregates, Hit, Page, Search
 from heliograph.query.explain import evidence
 from heliograph.query.tree import All, Node
-from heliograph.query.view import View
 
 if TYPE_CHECKING:
     import tantivy
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 HEAP_BYTES = 20_000_000
 """Memory for documents that are being written; the engine asks for 15 MB at least."""
 # A page, its histogram, its facets and the pages behind it ask the same thing: what was checked for one serves all.
-_SETTLED = 8
+_KEPT = 8
 
 _Asked = tuple[int, Node, datetime | None, datetime | None]
 
@@ -50,7 +49,7 @@ class EmbeddedIndex:
         self._writer: tantivy.IndexWriter | None = None
         self._write_lock = RLock()
         self._state_lock = Lock()
-        self._settled: OrderedDict[_Asked, Clause] = OrderedDict()
+        self._found: OrderedDict[_Asked, Found] = OrderedDict()
         self._generation = 0
         self._closed = False
         if not read_only:
@@ -66,14 +65,11 @@ class EmbeddedIndex:
     def search(self, request: Search) -> Page:
         after = decide.read_cursor(request.cursor, request.sort)
         with engine(self._path, "searching"):
-            reader = self._reader()
-            clause = self._clause(reader, request)
-            total = reader.count(clause)
-            found, more = reader.page(clause, request.sort, after, request.limit)
+            found = self._find(request)
+            total = found.count()
+            views, more = found.page(request.sort, after, request.limit)
         query = request.query
-        hits = tuple(
-            Hit(document, evidence(query, View(document)) if query is not None else ()) for _, document in found
-        )
+        hits = tuple(Hit(view.document, evidence(query, view) if query is not None else ()) for view in views)
         return Page(total, hits, decide.cursor_behind(hits[-1].document, request.sort) if more and hits else "")
 
     def aggregate(
@@ -81,8 +77,7 @@ class EmbeddedIndex:
     ) -> Aggregates:
         decide.check_facets(facets)
         with engine(self._path, "counting"):
-            reader = self._reader()
-            return reader.aggregate(self._clause(reader, request), facets, buckets, size)
+            return self._find(request).aggregate(facets, buckets, size)
 
     def get(self, article_id: str) -> Document | None:
         with engine(self._path, "reading"):
@@ -93,7 +88,7 @@ class EmbeddedIndex:
         query = compile_clause(old, self._index.schema)
         with self._write_lock:
             with engine(self._path, "purging"):
-                count = self._reader().count(old)
+                count = self._reader().find(old).count()
             if count:
                 self._write(lambda: self._open_writer().delete_documents_by_query(query), "purging")
         return count
@@ -114,7 +109,7 @@ class EmbeddedIndex:
                     with self._state_lock:
                         self._index.reload()
                         self._generation += 1
-                        self._settled.clear()
+                        self._found.clear()
             except IndexUnavailable:
                 # A writer that failed once may have lost its thread. No frame of a traceback may hold it besides:
                 # the lock goes with the last reference.
@@ -142,21 +137,19 @@ class EmbeddedIndex:
                 self._generation += 1
             return Reader(self._index, self._generation)
 
-    def _clause(self, reader: Reader, request: Search) -> Clause:
-        """Return what names exactly the documents that `request` finds."""
-        since, until = request.since, request.until
-        span = Every() if since is None and until is None else within(schema.SORTED, since, until)
+    def _find(self, request: Search) -> Found:
+        """Return exactly the documents that `request` finds, as far as they are committed now."""
+        reader = self._reader()
         query: Node = All() if request.query is None else request.query
-        bounds = plan(query)
-        if bounds.exact:
-            return both([bounds.possible, span])
+        since, until = request.since, request.until
         asked = (reader.generation, query, since, until)
         with self._state_lock:
-            known = self._settled.get(asked)
-        if known is None:
-            known = reader.settle(bounds, query, span)
+            found = self._found.get(asked)
+        if found is None:
+            span = Every() if since is None and until is None else within(schema.SORTED, since, until)
+            found = reader.find(reader.settle(plan(query), query, span))
             with self._state_lock:
-                self._settled[asked] = known
-                while len(self._settled) > _SETTLED:
-                    self._settled.popitem(last=False)
-        return known
+                self._found[asked] = found
+                while len(self._found) > _KEPT:
+                    self._found.popitem(last=False)
+        return found

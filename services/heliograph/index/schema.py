@@ -2,24 +2,25 @@
 
 `title`, `text`, `author` and `category` hold our own folded tokens with their positions, as the matcher sees them; the
 engine cuts them at spaces and does nothing else. Keyword fields hold the folded value behind `=`, whole. `shown_*`
-hold values as stored, for counting. Numbers lie in columns. `document` is the Document as JSON, in a field of its own
-so that nothing else need be stored.
+hold values as stored, for counting. `stems_*` hold the stem keys of a text. Numbers lie in columns. `document` is the
+whole of it (see `stored.py`), so that nothing else need be stored.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from heliograph.core.article import Document
-from heliograph.core.text import fold
 from heliograph.errors import BadInput
-from heliograph.index.bounds import HAS, LONGEST, STEM, UNSTEMMED, VALUE, stem_term
+from heliograph.index.bounds import HAS, LONGEST, STEMS, UNSTEMMED, VALUE, stem_term
 from heliograph.index.decide import facet_values, micros, rank
 from heliograph.index.port import FACETS
+from heliograph.index.stored import pack, unpack
 from heliograph.query.morphology import stem_key, stem_languages
 from heliograph.query.tree import KEYWORD_FIELDS, NAME_FIELDS, TEXT_FIELDS, TIME_FIELDS
 from heliograph.query.view import View
@@ -33,8 +34,6 @@ LAYOUT = 1
 ID, BODY, SORTED, RANK = "id", "document", "sorted", "rank"
 SHOWN = "shown_"
 _TOO_LONG = re.compile(rf"\S{{{LONGEST + 1},}}")
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Document)
 
 
 def build() -> tantivy.Schema:
@@ -45,8 +44,10 @@ def build() -> tantivy.Schema:
     builder.add_text_field(ID, tokenizer_name="raw", index_option="basic", fast=True)
     for name in (*TEXT_FIELDS, *NAME_FIELDS):
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
-    for name in (*KEYWORD_FIELDS, HAS, STEM):
+    for name in (*KEYWORD_FIELDS, HAS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in STEMS.values():
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
     for name in FACETS:
         builder.add_text_field(SHOWN + name, tokenizer_name="raw", index_option="basic", fast=True)
     for name in (SORTED, RANK, *TIME_FIELDS):
@@ -61,30 +62,31 @@ def written(document: Document) -> tantivy.Document:
 
     try:
         found = tantivy.Document()
-        for field, value in _texts(document):
+        view = View(document)
+        for field, value in _texts(view):
             found.add_text(field, value)
         for field, number in _numbers(document):
             found.add_integer(field, number)
-        found.add_bytes(BODY, _encoder.encode(document))
+        found.add_bytes(BODY, pack(view))
     except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
         raise BadInput(f"article {document.article.id!r} cannot be indexed: {error}") from error
     return found
 
 
-def read(found: tantivy.Document) -> Document:
-    """Return the document as it was handed in."""
-    return _decoder.decode(cast("bytes", found.get_first(BODY)))
+def read(found: tantivy.Document) -> View:
+    """Return the document as it was handed in, and as the evaluator sees it."""
+    return unpack(cast("bytes", found.get_first(BODY)))
 
 
-def _texts(document: Document) -> Iterator[tuple[str, str]]:
-    view = View(document)
+def _texts(view: View) -> Iterator[tuple[str, str]]:
+    document = view.document
     yield ID, document.article.id
-    for name, published in (("title", document.article.title), ("text", document.article.text)):
-        folded = fold(published)
-        if folded:
+    for name in TEXT_FIELDS:
+        tokens = [token.text for token in view.field_text(name).tokens]
+        if tokens:
             yield HAS, name
-        yield name, _cut_long(folded)
-        yield from ((STEM, term) for term in _stem_terms(name, folded))
+        yield name, _cut_long(" ".join(tokens))
+        yield STEMS[name], " ".join({term for token in set(tokens) for term in _stem_terms(token)})
     for name in (*NAME_FIELDS, *KEYWORD_FIELDS):
         values = view.values(name)
         if values:
@@ -111,12 +113,11 @@ def _cut_long(folded: str) -> str:
     return _TOO_LONG.sub(lambda found: found.group()[:LONGEST], folded)
 
 
-def _stem_terms(field: str, folded: str) -> set[str]:
-    terms = set()
-    for token in set(folded.split()):
-        for language in stem_languages(token):
-            if language in UNSTEMMED:
-                terms.add(stem_term(field, language, ""))
-            elif (key := stem_key(token, language)) is not None:
-                terms.add(stem_term(field, language, key))
-    return terms
+@lru_cache(maxsize=1 << 16)
+def _stem_terms(token: str) -> tuple[str, ...]:
+    keys = ((language, _indexed_key(token, language)) for language in stem_languages(token))
+    return tuple(stem_term(language, key) for language, key in keys if key is not None)
+
+
+def _indexed_key(token: str, language: str) -> str | None:
+    return "" if language in UNSTEMMED else stem_key(token, language)
