@@ -72,7 +72,7 @@ def test_the_script_feed_is_well_formed_and_hostile_in_each_field(started: datet
         ("not-found", 404, {}),
         ("gone", 410, {}),
         ("server-error", 500, {}),
-        ("too-many", 429, {"Retry-After": "120"}),
+        ("too-many", 429, {"Retry-After": "10"}),
         ("loop", 302, {}),
     ],
 )

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
                 "data": data,
                 "sources": str(sources),
                 "web": {"host": host, "port": port},
-                "fetch": {"allow_networks": ("127.0.0.0/8",), "poll_min": "2s", "poll_max": "30s", "timeout": "5s"},
+                "fetch": {"allow_networks": ("127.0.0.0/8",), "poll_min": "2s", "poll_max": "4s", "timeout": "5s"},
                 "channels": ({"name": "terminal", "type": "stdout"},),
                 "policies": ({"name": "everything", "query": "topic: *", "channels": ("terminal",)},),
             }

@@ -23,6 +23,10 @@ _NOT_PRINTED = dict.fromkeys(
 )
 
 
+_WHOLE = 12
+"""Characters up to which a column is not folded."""
+
+
 class Format(StrEnum):
     """Forms that a listing verb can answer in."""
 
@@ -86,11 +90,13 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str
         notes().print(f"nothing to list{f': {title}' if title else ''}", style="dim")
         return
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        # On a narrow screen the last column gives way first: it is the longest, and is read, not copied.
-        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column != columns[-1])
-    for row in rows:
-        table.add_row(*(_printed(row.get(column)) for column in columns))
+    cells = [[_printed(row.get(column)) for column in columns] for row in rows]
+    for number, column in enumerate(columns):
+        # On a narrow screen long columns are folded; words and numbers stay whole.
+        longest = max(line[number].cell_len for line in cells)
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=longest <= _WHOLE)
+    for line in cells:
+        table.add_row(*line)
     console().print(table)
 
 

@@ -49,7 +49,7 @@ def troubles() -> tuple[Trouble, ...]:
         Trouble("not-found", "404", lambda _base, _now: _status(404)),
         Trouble("gone", "410: the feed is gone for good", lambda _base, _now: _status(410)),
         Trouble("server-error", "500 with an error page", lambda _base, _now: _status(500)),
-        Trouble("too-many", "429 with Retry-After", lambda _base, _now: _status(429, {"Retry-After": "120"})),
+        Trouble("too-many", "429 with Retry-After", lambda _base, _now: _status(429, {"Retry-After": "10"})),
         Trouble("loop", "two addresses that redirect to each other", _redirect_to("/trouble/loop-back")),
         Trouble("slow", "a body that drips one byte a second and never ends", _slow),
     )
