@@ -149,6 +149,11 @@ class Settings(BaseSettings):
 
     _file: ClassVar[Path | None] = None
 
+    @property
+    def file(self) -> Path | None:
+        """The file that was read, None where there was none."""
+        return self._file
+
     @classmethod
     def settings_customise_sources(
         cls,
