@@ -30,6 +30,7 @@ _MAX_NAMES: Final = 50
 _MAX_NAME: Final = 200
 # Schemes that a browser runs; any other stays as the feed states it, for an identifier may be one (`urn:uuid:`).
 _RUNNING_SCHEMES: Final = frozenset({"javascript", "vbscript", "data", "blob", "file", "about"})
+_ORDINARY_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[!-~]{0,2000})?")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[lr]aquo|[mn]dash|hellip|#\d{2,6}|#x[0-9a-fA-F]{2,5});")
 
 
@@ -100,6 +101,8 @@ class Assembler:
 
     def address(self, link: str, base: str = "") -> str:
         """Return an address resolved against its base; empty for one that would run in a browser or is no address."""
+        if _ORDINARY_ADDRESS.fullmatch(link):
+            return link
         link = "".join(without_controls(link).split())
         if not link or len(link) > _MAX_ADDRESS:
             return ""

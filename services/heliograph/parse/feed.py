@@ -7,6 +7,7 @@ import re
 from heliograph.errors import FeedError
 from heliograph.parse.assemble import Assembler
 from heliograph.parse.encoding import decode
+from heliograph.parse.html import without_controls
 from heliograph.parse.jsonfeed import looks_like_json, read_json
 from heliograph.parse.port import ParsedFeed, ParseOptions, RawFeed
 from heliograph.parse.quick import read_quick
@@ -17,8 +18,6 @@ _ROOT = re.compile(
 )
 _HTML = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _DECLARED_ENCODING = re.compile(r"(<\?xml[^>]{0,200}?)\s+encoding\s*=\s*(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
-# What XML forbids, and parsers refuse or cut at (XML 1.0, section 2.2).
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _ITEM_START = re.compile(r"<(?:[A-Za-z][\w.-]*:)?(?:item|entry)(?=[\s/>])")
 _ITEM_END = re.compile(r"</(?:[A-Za-z][\w.-]*:)?(?:item|entry)\s*>")
 _JUNK_BEFORE_ROOT = 5000
@@ -39,7 +38,8 @@ def parse_feed(
     poll. Raises FeedError with the reason `empty` (no bytes but white space), `html-page` or `not-a-feed`.
     """
     decoded = decode(body, content_type)
-    text = _FORBIDDEN.sub("", decoded.text).strip("\ufeff \t\r\n")
+    # XML forbids them, and parsers refuse them or stop there (XML 1.0, section 2.2).
+    text = without_controls(decoded.text).strip("\ufeff \t\r\n")
     if not text:
         raise FeedError("the body is empty", reason="empty")
     dropped = 0

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 LINK_REL: Final = "noopener noreferrer nofollow"
 """`rel` of every link: the target learns nothing, gains no handle on our page, and we vouch for nothing."""
 
-_INLINE = "a abbr b bdi bdo cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span strong sub sup time u var wbr"
+_INLINE = (
+    "a abbr b bdi bdo cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span strong sub sup time u "
+    "var wbr"
+)
 _BLOCKS = (
     "p br div h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote pre hr figure figcaption table caption thead tbody tfoot tr"
 )
@@ -52,6 +55,7 @@ _RENAMED = re.compile(rf"<(/?)(?:{'|'.join(_PARTING.split())})(?=[\s>])")
 _TOP_HEADING = re.compile(r"<(/?)h1(?=[\s>])")
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+_ASCII_CONTROLS: Final = {code: None for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")
 _ESCAPED_TAG = re.compile(
     r"&lt;/?(?:p|br|div|a|b|i|em|strong|span|ul|ol|li|h[1-6]|img|blockquote|table|tr|td|figure)(?:\s|/|&gt;)",
@@ -62,11 +66,14 @@ _TWICE_ESCAPED = re.compile(
     r"|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)"
 )
 
-# These read nh3's output and nothing else. A quoted value may hold `<` and `>`, never a double quote.
-_REST_OF_TAG = r"(?:\s[^\">]*(?:\"[^\"]*\"[^\">]*)*)?>"
-_BLOCK_TAG = re.compile(rf"</?(?:{'|'.join(_BLOCKS.split())}){_REST_OF_TAG}")
-_CELL_TAG = re.compile(rf"</?(?:{'|'.join(_CELLS.split())}){_REST_OF_TAG}")
-_ANY_TAG = re.compile(rf"</?[a-z][a-z0-9]*{_REST_OF_TAG}")
+# In nh3's output `<` and `>` stand for tags alone: in text and in values they are escaped (a test holds it to that).
+_BREAK: Final = "\x00"
+_TAG = re.compile(r"</?([a-z][a-z0-9]*)[^>]*>")
+_PARTED_BY: Final = {
+    **dict.fromkeys(_INLINE.split(), ""),
+    **dict.fromkeys(_BLOCKS.split(), _BREAK),
+    **dict.fromkeys(_CELLS.split(), " "),
+}
 _IMAGE = re.compile(r'<img(?: (?:dir|lang)="[^"]*")*(?: alt="([^"]*)")?(?: (?:dir|lang)="[^"]*")*>')
 _SAYS_MORE = re.compile(r"<(?!/|(?:p|br|div|span)[ >])")
 
@@ -97,8 +104,13 @@ def clean(html: str, base: str = "") -> Cleaned:
     if is_excessive(html):
         text = collapse(unescape(_RUDE_TAG.sub(" ", html)))
         return Cleaned(escape(text, quote=False), text)
-    safe = _sanitise(html, base)
-    return Cleaned(safe, _text_of(safe))
+    safe = _cleaner(base).clean(html)
+    if "<img" in safe:
+        safe = _IMAGE.sub(_alternative, safe)
+    text, renames = _text_of(safe)
+    if renames:
+        safe = _TOP_HEADING.sub(r"<\1h2", _RENAMED.sub(r"<\1div", safe))
+    return Cleaned(safe, text)
 
 
 def clean_html(html: str, base: str = "") -> str:
@@ -140,7 +152,7 @@ def is_excessive(html: str) -> bool:
 def title_text(value: str, *, plain: bool = False) -> str:
     """Return a title on one line, its markup (unless `plain`) and its entities resolved."""
     value = without_controls(value)
-    if plain:
+    if plain or not ("&" in value or "<" in value):
         return collapse(value)
     value = repair_escapes(value)
     if _MARKUP.search(value):
@@ -155,6 +167,8 @@ def says_more(safe: str) -> bool:
 
 def without_controls(text: str) -> str:
     """Return `text` without control characters, lone surrogates and non-characters; tab and line breaks stay."""
+    if text.isascii():
+        return text.translate(_ASCII_CONTROLS)
     return text if text.isprintable() else _CONTROLS.sub("", text)
 
 
@@ -184,28 +198,30 @@ _NESTING = re.compile(
 )
 
 
-def _sanitise(html: str, base: str) -> str:
-    safe = _RENAMED.sub(r"<\1div", _cleaner(base).clean(html))
-    if "<h1" in safe:
-        safe = _TOP_HEADING.sub(r"<\1h2", safe)
-    return _IMAGE.sub(_alternative, safe) if "<img" in safe else safe
-
-
 def _alternative(found: re.Match[str]) -> str:
     text = collapse(unescape(found.group(1) or ""))
     return f" {escape(text, quote=False)} " if text else ""
 
 
-def _text_of(safe: str) -> str:
-    text = " ".join(safe.split())
-    if "<" in text:
-        text = _BLOCK_TAG.sub("\n", text)
-        if "<t" in text or "</t" in text:
-            text = _CELL_TAG.sub(" ", text)
-        text = _ANY_TAG.sub("", text)
-    if "&" in text:
-        text = unescape(text)
-    return "\n".join([line for line in map(collapse, text.split("\n")) if line])
+def _text_of(safe: str) -> tuple[str, bool]:
+    """Return the text of sanitised HTML, and whether it has tags that are to be renamed."""
+    renames = False
+    if "<" in safe:
+        parts: list[str | None] = [*_TAG.split(safe)]
+        marks = [_PARTED_BY.get(name or "") for name in parts[1::2]]
+        renames = None in marks
+        parts[1::2] = [_BREAK if mark is None else mark for mark in marks] if renames else marks
+        safe = "".join(part for part in parts if part)
+    if "&" in safe:
+        # The four references that an HTML serialiser writes (HTML, 13.3, escaping a string).
+        safe = safe.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    lines = " ".join(safe.split()).split(_BREAK)
+    return "\n".join([line for line in map(_line, lines) if line]), renames
+
+
+def _line(text: str) -> str:
+    text = text.strip()
+    return text if text.isprintable() else collapse(_CONTROLS.sub("", text))
 
 
 @lru_cache(maxsize=64)
