@@ -77,7 +77,7 @@ def test_a_failing_delivery_walks_the_schedule_of_the_specification_and_is_then_
         due = deliverer.drain()
         # A moment earlier there is nothing to do.
         clock.tick(-0.001)
-    assert tried == [sum(SCHEDULE[:number]) for number in range(10)]
+    assert tried == [sum(SCHEDULE[: number + 1]) for number in range(10)]
     found = store.get(delivery.id)
     assert found is not None
     assert found.status is Status.FAILED
@@ -167,7 +167,7 @@ def test_a_fault_of_a_notifier_is_a_failed_try_without_its_words(clock: Any) -> 
     store = MemoryHistory()
     delivery = pending("desk", 0, clock())
     store.claim([delivery])
-    assert by_hand(store, {"desk": Broken()}, clock).drain() == clock() + timedelta(seconds=SCHEDULE[0])
+    assert by_hand(store, {"desk": Broken()}, clock).drain() == clock() + timedelta(seconds=SCHEDULE[1])
     found = store.get(delivery.id)
     assert found is not None
     assert found.attempts[0].outcome == "bug"
@@ -192,16 +192,19 @@ def test_an_update_never_overtakes_its_alert(receiver: Any, answer: Any, clock: 
 
 
 def test_every_attempt_is_observed(receiver: Any, answer: Any, clock: Any) -> None:
-    seen: list[tuple[str, str]] = []
+    seen: list[tuple[str, int, str]] = []
 
     def observe(delivery: Delivery, attempt: Attempt) -> None:
-        seen.append((delivery.alert.channel, attempt.outcome))
+        seen.append((delivery.alert.channel, attempt.number, attempt.outcome))
 
     store = MemoryHistory()
     store.claim([pending("desk", 0, clock())])
     receiver.answer = lambda _request: answer(404)
-    by_hand(store, webhooks({"desk": receiver.url}), clock, observe=observe).drain()
-    assert seen == [("desk", "http-404")]
+    deliverer = by_hand(store, webhooks({"desk": receiver.url}), clock, observe=observe)
+    deliverer.drain()
+    clock.tick(5)
+    deliverer.drain()
+    assert seen == [("desk", 1, "http-404"), ("desk", 2, "http-404")]
 
 
 def test_every_alert_arrives_at_a_receiver_that_fails_hangs_and_drops(

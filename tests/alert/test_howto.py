@@ -98,4 +98,4 @@ def test_the_schedule_told_is_the_schedule_kept() -> None:
     told = "5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20 and 24 hours"
     assert told in " ".join(PAGE.split())
     hours = [2, 5, 10, 14, 20, 24]
-    assert (5, 5 * 60, 30 * 60, *(hour * 3600 for hour in hours)) == SCHEDULE
+    assert (0, 5, 5 * 60, 30 * 60, *(hour * 3600 for hour in hours)) == SCHEDULE

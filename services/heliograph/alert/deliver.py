@@ -26,10 +26,10 @@ GRACE = 3.0
 class Deliverer:
     """Sends what the outbox holds, until told to stop.
 
-    `schedule` is the seconds from one try to the next. `clock` gives aware UTC times; `jitter` a number from 0 to 1;
-    `observe` is told of every attempt recorded, for metrics and logs, from the deliverer's thread. `sole` says that no
-    other deliverer works on the outbox: what a dead process left in sending is then due at once, else when its lease
-    is over.
+    `schedule` is the seconds to wait before each try, the first being 0. `clock` gives aware UTC times; `jitter` a
+    number from 0 to 1; `observe` is told of every attempt recorded, for metrics and logs, from the deliverer's thread.
+    `sole` says that no other deliverer works on the outbox: what a dead process left in sending is then due at once,
+    else when its lease is over.
     """
 
     def __init__(  # noqa: PLR0913 - each is named at the one call, and most have a default

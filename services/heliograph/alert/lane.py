@@ -165,14 +165,14 @@ class Lane:
         loop = asyncio.get_running_loop()
         time, started = self._rules.clock(), loop.time()
         answer = await self._send(delivery)
-        seconds = loop.time() - started
+        number, seconds = delivery.tries + 1, loop.time() - started
         if isinstance(answer, Receipt):
             self._state.throttled = False
-            attempt = Attempt(number=0, time=time, outcome="delivered", status=answer.status, seconds=seconds)
+            attempt = Attempt(number=number, time=time, outcome="delivered", status=answer.status, seconds=seconds)
             await self._record(delivery, attempt, Status.DELIVERED, None)
             return
         outcome, status = (answer.outcome, answer.status) if isinstance(answer, NotDelivered) else ("failed", 0)
-        attempt = Attempt(number=0, time=time, outcome=outcome, status=status, error=str(answer), seconds=seconds)
+        attempt = Attempt(number=number, time=time, outcome=outcome, status=status, error=str(answer), seconds=seconds)
         due = self._consequence(delivery, answer)
         await self._record(delivery, attempt, Status.PENDING if due is not None else Status.FAILED, due)
 

@@ -77,7 +77,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try to hand a message over."""
 
     number: int
-    """Counts from 1 over the whole life of the delivery."""
+    """Counts from 1: over the whole life of the delivery in the history, since its last restart when observed."""
     time: datetime
     outcome: str
     """`delivered`, or the slug of what went wrong: `timeout`, `connection`, `http-503`, ..."""

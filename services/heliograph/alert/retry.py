@@ -11,6 +11,7 @@ MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
 
 SCHEDULE: Final[tuple[float, ...]] = (
+    0.0,
     5.0,
     5 * MINUTE,
     30 * MINUTE,
@@ -21,7 +22,10 @@ SCHEDULE: Final[tuple[float, ...]] = (
     20 * HOUR,
     24 * HOUR,
 )
-"""Seconds from one try to the next, after a first try at once: ten tries over 75 hours, as in the specification."""
+"""Seconds to wait before each try: ten tries over 75 hours, the specification's table.
+
+The first wait is always 0, here and in any other schedule: a claim is due at once.
+"""
 
 JITTER: Final = 0.1
 """A delay grows by up to this part of itself, so that receivers that failed together are not tried together."""
@@ -38,9 +42,9 @@ def next_try(
     `asked` is the receiver's Retry-After in seconds: it can put the next try off, up to a day, never bring it forward.
     `jitter` is from 0 (none) to 1.
     """
-    if tries > len(schedule):
+    if tries >= len(schedule):
         return None
-    delay = schedule[tries - 1] * (1 + JITTER * jitter)
+    delay = schedule[tries] * (1 + JITTER * jitter)
     return now + timedelta(seconds=max(delay, min(asked or 0.0, LONGEST_WAIT)))
 
 
