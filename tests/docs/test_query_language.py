@@ -13,6 +13,7 @@ import yaml
 
 from heliograph.core.article import Article, Document, Evidence, Match
 from heliograph.errors import QueryError
+from heliograph.query.compile import MAX_OPERANDS
 from heliograph.query.lexer import MAX_BYTES, MAX_DEPTH, MAX_TERMS
 from heliograph.query.match import matches
 from heliograph.query.parse import ConceptTerm, parse
@@ -119,7 +120,7 @@ def test_the_page_names_every_field_and_the_true_limits() -> None:
         assert f"`{field}`" in reference
     assert (
         f"Limits: {MAX_BYTES // 1024} kB of text, {MAX_TERMS:,} terms, parentheses {MAX_DEPTH} deep, "
-        f"20 operands in a chain, {MAX_WORDS} words in a phrase."
+        f"{MAX_OPERANDS} operands in a chain, {MAX_WORDS} words in a phrase."
     ) in PAGE
 
 

@@ -27,7 +27,7 @@ def satisfying(operands: list[list[Span]], distance: int, *, ordered: bool) -> l
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(operands=CHAIN, distance=st.integers(0, 6), ordered=st.booleans())
 def test_a_chain_holds_exactly_where_some_choice_of_spans_does(
     operands: list[list[Span]], distance: int, ordered: bool
@@ -35,7 +35,7 @@ def test_a_chain_holds_exactly_where_some_choice_of_spans_does(
     assert holds(operands, distance, ordered=ordered) is bool(satisfying(operands, distance, ordered=ordered))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(operands=CHAIN, distance=st.integers(0, 6), ordered=st.booleans())
 def test_the_spans_that_take_part_are_those_of_the_satisfying_choices(
     operands: list[list[Span]], distance: int, ordered: bool

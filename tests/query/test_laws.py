@@ -70,7 +70,7 @@ def parsed(query: str) -> Node | None:
     return outcome(query)[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text() | st.text(alphabet=st.sampled_from('ab*~@"\\():<>=&-/. \nи«»“”01') | st.characters(), max_size=80))
 def test_any_text_is_a_query_or_an_error_with_a_position(text: str) -> None:
     node, error = outcome(text)
@@ -84,7 +84,7 @@ def test_any_text_is_a_query_or_an_error_with_a_position(text: str) -> None:
         assert parse(unparse(node), concepts=CONCEPTS, now=NOW) == node
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(TERM, FIELD, st.sampled_from(["(", ")", "and", "or", "not", "near/2", "title:", "x>"]))))
 def test_any_row_of_terminals_is_a_query_or_an_error(parts: list[str]) -> None:
     text = " ".join(parts)
@@ -92,14 +92,14 @@ def test_any_row_of_terminals_is_a_query_or_an_error(parts: list[str]) -> None:
     assert node is None or parsed(unparse(node)) == node
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(QUERY)
 def test_unparsing_and_parsing_again_gives_the_same_tree(query: str) -> None:
     node = parsed(query)
     assert node is None or parse(unparse(node), concepts=CONCEPTS, now=NOW) == node
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(one=QUERY, two=QUERY, text=SENTENCE, title=SENTENCE)
 def test_de_morgan_and_double_negation_hold(view: MakeView, one: str, two: str, text: str, title: str) -> None:
     a, b, article = parsed(one), parsed(two), view(text, title, language="ru", published=NOW)
@@ -110,7 +110,7 @@ def test_de_morgan_and_double_negation_hold(view: MakeView, one: str, two: str, 
     assert matches(Not(Not(a)), article) is matches(a, article)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(query=QUERY, text=SENTENCE, title=SENTENCE)
 def test_case_and_normal_form_of_an_article_change_nothing(view: MakeView, query: str, text: str, title: str) -> None:
     node = parsed(query)
@@ -125,7 +125,7 @@ def test_case_and_normal_form_of_an_article_change_nothing(view: MakeView, query
         assert matches(node, view(change(text), change(title))) is plain
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(words=st.lists(WORD, min_size=1, max_size=3), sign=st.sampled_from(["", "~"]), text=SENTENCE)
 def test_case_and_normal_form_of_a_query_change_nothing(view: MakeView, words: list[str], sign: str, text: str) -> None:
     query = " or ".join(f"{sign}{word}" for word in words)
@@ -135,7 +135,7 @@ def test_case_and_normal_form_of_a_query_change_nothing(view: MakeView, words: l
     assert matches(parse(unicodedata.normalize("NFD", query)), article) is plain
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(query=QUERY, text=SENTENCE, title=SENTENCE)
 def test_evidence_points_at_what_the_article_says_and_only_where_the_query_holds(
     view: MakeView, query: str, text: str, title: str

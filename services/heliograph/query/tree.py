@@ -108,6 +108,7 @@ class Is:
     value: str
     prefix: bool = False
     written: str = ""
+    """The whole clause as written, such as `topic: russia*`."""
     position: int = attribute(default=0, compare=False)
 
 
@@ -119,6 +120,7 @@ class Range:
     since: datetime | None = None
     until: datetime | None = None
     written: str = ""
+    """The whole clause as written, such as `published >= now-7d`."""
     position: int = attribute(default=0, compare=False)
 
 
