@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from heliograph.assembly.world import World
     from heliograph.detect.files import Definitions
     from heliograph.settings import Settings
 
@@ -24,6 +26,18 @@ def load(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> 
     settings = load_settings(config, flags)
     configure_logs("warning", settings.logs.form)
     return settings
+
+
+@contextmanager
+def opened(data: Path | None, config: Path | None) -> Iterator[World]:
+    """Give the installation that the options name, and close what was opened of it."""
+    from heliograph.compose import world
+
+    here = world(load(config, {"data": data}))
+    try:
+        yield here
+    finally:
+        here.close()
 
 
 def definitions(settings: Settings | None, folder: Path | None = None) -> Definitions:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, load
-from heliograph.cli.output import FORMAT_OPTION, Format, ago, details, notes, show
-
-if TYPE_CHECKING:
-    from heliograph.assembly.world import World
+from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, opened
+from heliograph.cli.output import FORMAT_OPTION, Format, ago, notes, show, show_one
 
 
 class Status(StrEnum):
@@ -34,7 +28,7 @@ _CSV = (
     *("last_success", "last_new_item", "next_poll", "failures", "items", "last_error"),
 )
 _REPORT = (
-    *("url", "verdict", "final_url", "status", "content_type", "received", "decoded", "seconds"),
+    *("url", "ok", "verdict", "reason", "final_url", "status", "content_type", "received", "decoded", "seconds"),
     *("title", "items", "newest", "samples", "notes"),
 )
 
@@ -49,17 +43,6 @@ def register(app: typer.Typer) -> None:
     _register_opml(group)
 
 
-@contextmanager
-def _world(data: Path | None, config: Path | None) -> Iterator[World]:
-    from heliograph.compose import world
-
-    here = world(load(config, {"data": data}))
-    try:
-        yield here
-    finally:
-        here.close()
-
-
 def _register_list(group: typer.Typer) -> None:
     @group.command("list")
     def list_feeds(
@@ -71,7 +54,7 @@ def _register_list(group: typer.Typer) -> None:
         """List every subscription with its ledger: when it answered, what it brought, when it is polled next."""
         from heliograph.assembly.subscriptions import listed
 
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             every, now = listed(here), here.now()
         rows = [row for row in every if status is None or row["status"] == status.value]
         if form is Format.table:
@@ -101,7 +84,7 @@ def _register_edits(group: typer.Typer) -> None:
         from heliograph.assembly.subscriptions import add as subscribe
         from heliograph.fetch.urls import shown
 
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             made = subscribe(here, url, title=title, language=language, country=country)
         typer.echo(f"subscribed to {shown(made.url)} as {made.id}")
 
@@ -115,7 +98,7 @@ def _register_edits(group: typer.Typer) -> None:
         from heliograph.assembly.subscriptions import remove as unsubscribe
         from heliograph.fetch.urls import shown
 
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             found, gone = unsubscribe(here, feed)
         kept = f"paused: it stands in the sources file; `heliograph feeds add {shown(found.url)}` polls it again"
         typer.echo(f"{found.id} {'removed' if gone else kept}")
@@ -132,15 +115,12 @@ def _register_looks(group: typer.Typer) -> None:
         """Fetch and parse an address once, as a poll would, and keep nothing; exit 1 where it is no feed."""
         from heliograph.assembly.subscriptions import look
 
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             report = look(here, url)
-        row = asdict(report)
+        show_one(asdict(report), _REPORT, form)
         if form is Format.table:
-            details({key: row[key] for key in _REPORT if row[key] not in (None, "", (), 0, 0.0)})
             for one in report.candidates[:5]:
                 notes().print(f"may be a feed: {one.url} ({one.evidence})", markup=False)
-        else:
-            show([row], ("ok", "reason", *_REPORT), form)
         if not report.ok:
             raise typer.Exit(1)
 
@@ -155,7 +135,7 @@ def _register_looks(group: typer.Typer) -> None:
         """List the feeds that a web page names, and where feeds commonly are; exit 1 where it names none."""
         from heliograph.assembly.subscriptions import discovered
 
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             candidates, reports = discovered(here, url, probe=probe)
         rows = [
             asdict(one) | ({"verdict": reports[one.url].verdict} if probe else {})
@@ -178,7 +158,7 @@ def _register_opml(group: typer.Typer) -> None:
         from heliograph.assembly.subscriptions import import_opml
 
         content = typer.get_binary_stream("stdin").read() if str(file) == "-" else file.read_bytes()
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             found = import_opml(here, content, "stdin" if str(file) == "-" else str(file))
         typer.echo(f"{found.added} added, {found.switched_on} switched on again, {found.present} subscribed already")
 
@@ -191,5 +171,5 @@ def _register_opml(group: typer.Typer) -> None:
         """Write the subscriptions to stdout as OPML, with the credentials that their addresses hold."""
         from heliograph.assembly.subscriptions import export_opml
 
-        with _world(data, config) as here:
+        with opened(data, config) as here:
             sys.stdout.write(export_opml(here, everything=everything).decode("utf-8"))

@@ -55,6 +55,17 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format
         _table(listed, columns, title)
 
 
+def show_one(value: Mapping[str, Any], columns: Sequence[str], form: Format) -> None:
+    """Print one thing: as one JSON object with every key, as one CSV row, or as `details` of what is not empty or zero."""
+    if form is Format.json:
+        json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
+        sys.stdout.write("\n")
+    elif form is Format.csv:
+        show([value], columns, form)
+    else:
+        details({key: value[key] for key in columns if value[key]})
+
+
 def details(values: Mapping[str, Any]) -> None:
     """Print one thing as `name  value` lines, a value of several parts over several lines."""
     table = Table(show_header=False, box=None, pad_edge=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, load
+from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, opened
 from heliograph.cli.output import FORMAT_OPTION, Format, notes, show
 
 
@@ -53,11 +53,9 @@ def register(app: typer.Typer) -> None:
         """
         from heliograph.assembly.found import Question, item, line
         from heliograph.assembly.found import search as run
-        from heliograph.compose import world
         from heliograph.errors import QueryError
         from heliograph.query.render import render_error
 
-        here = world(load(config, {"data": data}))
         question = Question(
             query=query,
             since=since,
@@ -67,12 +65,11 @@ def register(app: typer.Typer) -> None:
             limit=limit,
         )
         try:
-            total, hits = run(here, question)
+            with opened(data, config) as here:
+                total, hits = run(here, question)
         except QueryError as error:
             typer.echo(f"heliograph: {render_error(error)}", err=True)
             raise typer.Exit(2) from error
-        finally:
-            here.close()
         row = item if form is Format.json else line
         show([row(hit) for hit in hits], _CSV if form is Format.csv else _TABLE, form)
         if form is Format.table or not total:
