@@ -47,9 +47,13 @@ class SqliteLedger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
-            with self._transaction() as connection:
-                self._migrate(connection)
-            self._reader = self._connect()
+            try:
+                with self._transaction() as connection:
+                    self._migrate(connection)
+                self._reader = self._connect()
+            except BaseException:
+                self._writer.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise self._away(error) from error
 

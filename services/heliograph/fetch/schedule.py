@@ -17,8 +17,10 @@ from functools import partial
 _LONGEST_SLEEP = 30.0
 """Seconds; the clock is looked at again at least this often, so that a jump is noticed."""
 _CLOCK_TOLERANCE = 5.0
-_STARTS_A_TURN = 64
-"""Polls started before other tasks of the event loop get their turn."""
+_STARTS_A_TURN = 8
+_TURN = 0.005
+"""Polls started before other tasks of the event loop get their turn, and the seconds until the next ones: a burst of
+hundreds would answer all at once and keep the loop busy for longer than its 50 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,14 @@ class Scheduler:
             while True:
                 self._wake.clear()
                 self._collect_due()
-                pause = 0.0 if self._start() else self._pause()
+                more = self._start()
                 if self._broken is not None:
                     raise self._broken
-                if pause == 0.0:
-                    await asyncio.sleep(0)
+                if more:
+                    await asyncio.sleep(_TURN)
                     continue
                 try:
-                    async with asyncio.timeout(pause):
+                    async with asyncio.timeout(self._pause()):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
@@ -152,7 +154,7 @@ class Scheduler:
             self._give_turn(host)
 
     def _start(self) -> bool:
-        """Start what may be started; True where more could be started at once."""
+        """Start what may be started; True where more may be started in the next turn."""
         started = 0
         while self._turns and len(self._running) < self._pace.concurrency and self._admit():
             if started >= _STARTS_A_TURN:
