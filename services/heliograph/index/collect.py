@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from heliograph.core.article import Document
@@ -11,6 +12,7 @@ from heliograph.index import decide, schema
 from heliograph.index.bounds import Plan
 from heliograph.index.clauses import Between, Clause, OneOf, both, either, without
 from heliograph.index.compile import compile_clause
+from heliograph.index.plan import plan
 from heliograph.index.port import Aggregates, Sort
 from heliograph.query.match import matches
 from heliograph.query.tree import Node
@@ -19,6 +21,8 @@ from heliograph.query.view import View
 if TYPE_CHECKING:
     import tantivy
 
+# What the engine says where the prefixes of a phrase stand for more than 16,384 words of one segment.
+_TOO_MANY_WORDS = "max expansions"
 # More values than any field that is counted has; the engine answers up to 65,000 in all.
 _ALL_VALUES = 50_000
 
@@ -40,13 +44,27 @@ class Reader:
         view = next(self.find(OneOf((article_id,))).views(), None)
         return view.document if view else None
 
-    def settle(self, plan: Plan, node: Node, span: Clause) -> Clause:
-        """Return a clause that names exactly what the query finds within `span`, after checking what is in doubt."""
-        if plan.exact:
-            return both([plan.possible, span])
-        doubtful = self.find(both([plan.possible, without(plan.sure), span]))
+    def answer(self, node: Node, span: Clause) -> Found:
+        """Return exactly the documents that a query finds within `span`."""
+        try:
+            return self._answer(plan(node), node, span)
+        except ValueError as error:
+            if _TOO_MANY_WORDS not in str(error):
+                raise
+            return self._answer(plan(node, positions=False), node, span)
+
+    def _answer(self, bounds: Plan, node: Node, span: Clause) -> Found:
+        found = self.find(self._settle(bounds, node, span))
+        # Counting asks the engine for the first time: what it refuses, it refuses here.
+        return found.counted()
+
+    def _settle(self, bounds: Plan, node: Node, span: Clause) -> Clause:
+        """Return the clause that names what the query finds, after checking what is in doubt."""
+        if bounds.exact:
+            return both([bounds.possible, span])
+        doubtful = self.find(both([bounds.possible, without(bounds.sure), span]))
         found = tuple(view.document.article.id for view in doubtful.views() if matches(node, view))
-        return both([either([plan.sure, OneOf(found)]), span])
+        return both([either([bounds.sure, OneOf(found)]), span])
 
 
 class Found:
@@ -57,16 +75,21 @@ class Found:
         self._searcher = searcher
         self._query = query
 
-    def count(self) -> int:
-        """Return how many there are."""
+    def counted(self) -> Found:
+        """Count them now, and return them."""
+        _ = self.total
+        return self
+
+    @cached_property
+    def total(self) -> int:
+        """How many there are."""
         found: Any = self._searcher.search(self._query, limit=1)  # its stub leaves out `count`
         return int(found.count)
 
     def views(self) -> Iterator[View]:
         """Yield all of them, in no particular order."""
-        count = self.count()
-        if count:
-            hits = self._searcher.search(self._query, limit=count, count=False, order_by_field=schema.SORTED).hits
+        if self.total:
+            hits = self._searcher.search(self._query, limit=self.total, count=False, order_by_field=schema.SORTED).hits
             yield from (self._read(address) for _, address in hits)
 
     def page(self, sort: Sort, after: tuple[int, str] | None, limit: int) -> tuple[list[View], bool]:
@@ -123,7 +146,7 @@ class Found:
         tied = self._where(Between(field, ranked, ranked + 1))
         found: list[tuple[str, Any]] = self._searcher.search(
             tied._query,
-            limit=limit or max(1, tied.count()),
+            limit=limit or max(1, tied.total),
             count=False,
             order_by_field=schema.ID,
             order=tantivy.Order.Asc,

@@ -16,7 +16,7 @@ from heliograph.index.clauses import Between, Every
 from heliograph.index.collect import Found, Reader
 from heliograph.index.compile import compile_clause
 from heliograph.index.folder import engine, open_folder, open_writer
-from heliograph.index.plan import plan, within
+from heliograph.index.plan import within
 from heliograph.index.port import FACETS, Aggregates, Hit, Page, Search
 from heliograph.query.explain import evidence
 from heliograph.query.tree import All, Node
@@ -66,7 +66,7 @@ class EmbeddedIndex:
         after = decide.read_cursor(request.cursor, request.sort)
         with engine(self._path, "searching"):
             found = self._find(request)
-            total = found.count()
+            total = found.total
             views, more = found.page(request.sort, after, request.limit)
         query = request.query
         hits = tuple(Hit(view.document, evidence(query, view) if query is not None else ()) for view in views)
@@ -88,7 +88,7 @@ class EmbeddedIndex:
         query = compile_clause(old, self._index.schema)
         with self._write_lock:
             with engine(self._path, "purging"):
-                count = self._reader().find(old).count()
+                count = self._reader().find(old).total
             if count:
                 self._write(lambda: self._open_writer().delete_documents_by_query(query), "purging")
         return count
@@ -147,7 +147,7 @@ class EmbeddedIndex:
             found = self._found.get(asked)
         if found is None:
             span = Every() if since is None and until is None else within(schema.SORTED, since, until)
-            found = reader.find(reader.settle(plan(query), query, span))
+            found = reader.answer(query, span)
             with self._state_lock:
                 self._found[asked] = found
                 while len(self._found) > _KEPT:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
 
+import msgspec
+
 from heliograph.core.article import Document
+from heliograph.errors import BadInput
 from heliograph.index import decide
 from heliograph.index.port import FACETS, Aggregates, Hit, Page, Search
 from heliograph.query.explain import evidence
@@ -23,6 +26,11 @@ class MemoryIndex:
         self._lock = Lock()
 
     def upsert(self, documents: Sequence[Document]) -> None:
+        for document in documents:
+            try:
+                msgspec.msgpack.encode(document)
+            except (ValueError, msgspec.MsgspecError) as error:
+                raise BadInput(f"article {document.article.id!r} cannot be indexed: {error}") from error
         views = {document.article.id: View(document) for document in documents}
         with self._lock:
             self._views.update(views)

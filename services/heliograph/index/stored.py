@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, repeat
+from itertools import accumulate
+from typing import overload
 
 import msgspec
 
@@ -69,10 +71,42 @@ class _KeptText(FieldText):
     def __init__(self, published: str, kept: _Tokens) -> None:
         super().__init__("")
         self.published = published
-        edges = list(accumulate(array("i", kept.steps) if kept.wide else kept.steps))
-        # A thousand tokens a page and document: made without a call in Python for each.
-        parts = zip(kept.folded.split(), edges[::2], edges[1::2], strict=True)
-        self.tokens = list(map(tuple.__new__, repeat(Token), parts))
+        self._words = kept.folded.split()
+        self.tokens = _KeptTokens(self._words, kept)  # type: ignore[assignment]  # read like the list that it stands for
+
+    @cached_property
+    def positions(self) -> Mapping[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for position, word in enumerate(self._words):
+            found.setdefault(word, []).append(position)
+        return found
+
+
+class _KeptTokens(Sequence[Token]):
+    """Tokens that are made when they are asked for: of hundreds, evidence points at a few."""
+
+    def __init__(self, words: Sequence[str], kept: _Tokens) -> None:
+        self._words = words
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    @overload
+    def __getitem__(self, at: int) -> Token: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Token]: ...
+    def __getitem__(self, at: int | slice) -> Token | list[Token]:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        edges = self._edges
+        number = at if at >= 0 else at + len(self)
+        return Token(self._words[number], edges[2 * number], edges[2 * number + 1])
+
+    @cached_property
+    def _edges(self) -> list[int]:
+        kept = self._kept
+        return list(accumulate(array("i", kept.steps) if kept.wide else kept.steps))
 
 
 def _tokens(text: FieldText) -> _Tokens:
