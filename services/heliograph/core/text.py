@@ -49,6 +49,7 @@ _LETTERS = str.maketrans(
 )  # fmt: skip
 
 _MIN_STEM_BEFORE_APOSTROPHE = 2
+_LONGEST_CACHED = 64
 
 
 class Token(NamedTuple):
@@ -70,14 +71,19 @@ def tokenize(text: str) -> list[Token]:
     add = tokens.append
     for found in _WORD.finditer(text):
         start, end = found.span()
-        for folded in fold_word(found.group()):
+        for folded in _folded(found.group()):
             add(Token(folded, start, end))
     return tokens
 
 
 def fold(text: str) -> str:
     """Return the folded tokens of `text`, joined by single spaces: the form that is indexed and compared."""
-    return " ".join([folded for word in _WORD.findall(text) for folded in fold_word(word)])
+    return " ".join([folded for word in _WORD.findall(text) for folded in _folded(word)])
+
+
+def _folded(word: str) -> tuple[str, ...]:
+    # A word that no language has is folded afresh each time: the cache counts words, not their lengths.
+    return fold_word(word) if len(word) <= _LONGEST_CACHED else fold_word.__wrapped__(word)
 
 
 @lru_cache(maxsize=1 << 16)
