@@ -60,7 +60,8 @@ class Feeds(asyncio.Protocol):
             else:
                 data = body(feed)
                 kind = b"Content-Type: application/rss+xml\\r\\n"
-                self.transport.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n" % len(data) + tag + kind + b"\\r\\n" + data)
+                head = b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n" % len(data)
+                self.transport.write(head + tag + kind + b"\\r\\n" + data)
 
 async def main():
     loop = asyncio.get_running_loop()
@@ -187,131 +188,6 @@ async def _longest_turn(found: list[float]) -> None:
         await asyncio.sleep(0)
         found[0] = max(found[0], time.thread_time() - started)
         await asyncio.sleep(0.002)
-
-
-def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Feeds, "0.0.0.0" if sys.argv[1:] else "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())
-"""
-
-_ITEM = re.compile(rb"<title>(Item[^<]*)</title><link>([^<]*)</link><guid>([^<]*)</guid><description>([^<]*)")
-
-
-class _Round:
-    """Counts polls, parses and events; the clock jumps when every feed is to be due again."""
-
-    def __init__(self, feeds: int) -> None:
-        self.feeds = feeds
-        self.offset = timedelta()
-        self.parsed = self.events = self.polls = 0
-        self.outcomes: dict[str, int] = {}
-        self.complete = asyncio.Event()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
-
-    async def parse(self, body: bytes, _: str, __: str, ___: Subscription) -> ParsedFeed:
-        self.parsed += 1
-        found = [[part.decode() for part in match] for match in _ITEM.findall(body)]
-        items = tuple(ParsedItem(title=title, link=link, guid=guid, text=text) for title, link, guid, text in found)
-        return ParsedFeed(title="Feed", items=items)
-
-    def append(self, events: list[Envelope]) -> None:
-        self.events += len(events)
-
-    def bury(self, letter: DeadLetter) -> None:
-        raise AssertionError(letter.cause)
-
-    def observe_poll(self, feed: str, outcome: str, seconds: float, received: int) -> None:  # noqa: ARG002 - the port's
-        self.polls += 1
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-        if self.polls >= self.feeds:
-            self.complete.set()
-
-    def restart(self) -> None:
-        self.parsed = self.events = self.polls = 0
-        self.outcomes = {}
-        self.complete.clear()
-
-
-def run(feeds: int = 10_000) -> dict[str, float]:
-    """Poll `feeds` feeds twice; return the second round's figures: seconds, CPU seconds, MB, parses, outcomes."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen([sys.executable, "-c", SERVER, "all"], stdout=subprocess.PIPE, text=True) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            port = int(server.stdout.readline())
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(_measure(feeds, port, Path(folder) / "ledger.sqlite"))
-        finally:
-            server.terminate()
-
-
-async def _measure(feeds: int, port: int, path: Path) -> dict[str, float]:
-    counted = _Round(feeds)
-    ledger = SqliteLedger(path)
-    ledger.edit(
-        put=[
-            Subscription(id=f"feed-{n}", url=f"http://127.0.{1 + n % HOSTS}.1:{port}/feed/{n}", language="en")
-            for n in range(feeds)
-        ]
-    )
-    fetcher = HttpFetcher(HttpOptions(allow_networks=("127.0.0.0/8",)), counted.now)
-    ports = Ports(
-        ledger=ledger,
-        fetcher=fetcher,
-        parse=counted.parse,
-        append=counted.append,
-        bury=counted.bury,
-        observer=counted,
-    )
-    policy = Policy(poll_min=86_400.0, poll_max=86_400.0)
-    options = IngestOptions(policy=policy, pace=Pace(), start_rate=1_000_000.0)
-    service = Ingest(ports, options, counted.now)
-    ingest = asyncio.create_task(service.run())
-    done, _ = await asyncio.wait([ingest, asyncio.create_task(counted.complete.wait())], return_when="FIRST_COMPLETED")
-    if ingest in done:
-        ingest.result()
-    imported = counted.events
-    counted.restart()
-    turns: list[float] = []
-    turn = asyncio.create_task(_longest_turn(turns))
-    wall, cpu = time.perf_counter(), time.process_time()
-    counted.offset = timedelta(days=2)
-    service.poll_now("feed-0")  # wakes the scheduler, which would look at the clock again by itself within 30 s
-    await counted.complete.wait()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    turn.cancel()
-    ingest.cancel()
-    await asyncio.gather(turn, ingest, return_exceptions=True)
-    ledger.close()
-    return {
-        "feeds": feeds,
-        "imported": imported,
-        "seconds": round(wall, 2),
-        "cpu_seconds": round(cpu, 2),
-        "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        "parsed": counted.parsed,
-        "longest_turn_ms": round(turns[0] * 1000, 1),
-        **{f"outcome_{name}": number for name, number in sorted(counted.outcomes.items())},
-    }
-
-
-_blocks: list[float] = [0.0]
-
-
-async def _longest_block() -> None:
-    _blocks.append(0.0)
-    while True:
-        started = time.perf_counter()
-        await asyncio.sleep(0.005)
-        _blocks[-1] = max(_blocks[-1], time.perf_counter() - started - 0.005)
 
 
 def main() -> None:
