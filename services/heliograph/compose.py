@@ -127,6 +127,12 @@ def pipeline(
     }
 
 
+def steps(here: World) -> dict[str, Callable[[], list[Step]]]:
+    """Return the steps of each service for a replay: nothing runs them, and nobody listens."""
+    detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
+    return pipeline(here, detect, Delivery(here).stage, LiveBus())
+
+
 def _flagged(here: World) -> Callable[[], Iterator[Envelope]]:
     """Return what the stories stage rebuilds its window from: the flagged events of the last window."""
 

@@ -15,6 +15,7 @@ from typing import Literal
 from heliograph.alert.port import Find, Status
 from heliograph.assembly.found import indexed
 from heliograph.assembly.pages import feed_row
+from heliograph.assembly.replay_letters import REPLAYED
 from heliograph.assembly.world import World
 from heliograph.core.event import ARTICLES, DEAD_LETTERS, FLAGGED, MATCHES
 from heliograph.index.port import Search
@@ -87,9 +88,10 @@ def event_log(world: World) -> Iterator[Finding]:
         what = f"{lag.events:,} events behind, the oldest for {lag.seconds:,.0f} s" if lag.events else "up to date"
         advice = "start `heliograph run`; where it runs, its log says what the step waits for" if late else ""
         yield Finding(f"step {group}", "warn" if late else "ok", what, advice)
-    if kept[DEAD_LETTERS]:
+    waiting = kept[DEAD_LETTERS] - log.reader(REPLAYED, "doctor").lag().events
+    if waiting > 0:
         advice = "`heliograph replay --topic dead-letters` lists them"
-        yield Finding("dead letters", "warn", f"{kept[DEAD_LETTERS]:,} kept", advice)
+        yield Finding("dead letters", "warn", f"{waiting:,} refused and not replayed", advice)
     now = world.now()
     ahead = next((m for topic in kept for m in log.scan(topic, now + AHEAD)), None)
     if ahead is None:

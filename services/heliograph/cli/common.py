@@ -29,11 +29,11 @@ def load(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> 
 
 
 @contextmanager
-def opened(data: Path | None, config: Path | None) -> Iterator[World]:
+def opened(data: Path | None, config: Path | None, *, writes_index: bool = False) -> Iterator[World]:
     """Give the installation that the options name, and close what was opened of it."""
     from heliograph.compose import world
 
-    here = world(load(config, {"data": data}))
+    here = world(load(config, {"data": data}), writes_index=writes_index)
     try:
         yield here
     finally:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -56,7 +57,7 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format
 
 
 def show_one(value: Mapping[str, Any], columns: Sequence[str], form: Format) -> None:
-    """Print one thing: as one JSON object with every key, as one CSV row, or as `details` of what is not empty or zero."""
+    """Print one thing: as one JSON object with every key, as one CSV row, or as `details` of what is not zero."""
     if form is Format.json:
         json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
         sys.stdout.write("\n")
@@ -94,6 +95,17 @@ def console() -> Console:
 def notes() -> Console:
     """Return a console on stderr, for progress and remarks that must not mix with the answer."""
     return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress(doing: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr where a person looks; gives what is to be told how many more are done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes(), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(doing, total=total)
+        yield lambda more: bar.advance(task, more)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
