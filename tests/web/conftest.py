@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from heliograph.web.app import create_app
+from heliograph.web.port import WebDeps
 from heliograph.web.server import WebServer
 
 NAME = "web_newsroom"
+Answer = tuple[int, dict[str, str], bytes]
+Send = Callable[..., Answer]
 
 
 def load_newsroom() -> ModuleType:
@@ -51,11 +54,31 @@ def served(newsroom: Any) -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def client(served: WebServer) -> Callable[..., tuple[int, dict[str, str], bytes]]:
-    """Send one request to the served newsroom: method, path, headers, body -> (status, headers, body)."""
+def client(served: WebServer) -> Send:
+    """Send one request to the served newsroom."""
+    return sender(served)
 
-    def send(method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[WebDeps], Send]]:
+    """Serve an application with dependencies of the test's own; returns what sends requests to it."""
+    servers: list[WebServer] = []
+
+    def start(deps: WebDeps) -> Send:
+        servers.append(WebServer(create_app(deps), "127.0.0.1", 0, before_stop=deps.bus.close))
+        servers[-1].start()
+        return sender(servers[-1])
+
+    yield start
+    stopped = [server.stop(5.0) for server in servers]
+    assert all(stopped)
+
+
+def sender(server: WebServer) -> Send:
+    """Return what sends one request: method, path, body, headers -> (status, headers, body)."""
+
+    def send(method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.putrequest(method, path, skip_host="Host" in named, skip_accept_encoding=True)
         for name, value in named.items():

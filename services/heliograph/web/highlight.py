@@ -30,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A window on a text; `head` and `tail` say whether something was cut there."""
+    """A window on a text; `head` says whether something was left out before it, `tail` whether the text goes on."""
 
     start: int
     end: int
@@ -83,14 +83,16 @@ def snippets(text: str, spans: Iterable[Span], *, width: int = 260, count: int =
     """
     merged = merge(spans, len(text))
     if not merged:
-        return [_snippet(text, [], 0, _word_end(text, width))] if text else []
+        return [_snippet(text, [], 0, _word_end(text, width), head=False)] if text else []
     found: list[Snippet] = []
     position = 0
     for window in _windows(merged, width)[:count]:
         spare = max(0, width - (window[-1].end - window[0].start))
         start = max(position, _word_start(text, window[0].start - spare // 3))
+        if start - position <= _REACH:
+            start = position
         end = _word_end(text, max(window[-1].end, start + width))
-        found.append(_snippet(text, merged, start, end))
+        found.append(_snippet(text, merged, start, end, head=start > position))
         position = end
         if end == len(text):
             break
@@ -108,12 +110,12 @@ def _windows(merged: Sequence[Span], width: int) -> list[list[Span]]:
     return groups
 
 
-def _snippet(text: str, merged: Sequence[Span], start: int, end: int) -> Snippet:
-    return Snippet(start, end, mark(text, merged, start, end), head=start > 0, tail=end < len(text))
+def _snippet(text: str, merged: Sequence[Span], start: int, end: int, *, head: bool) -> Snippet:
+    return Snippet(start, end, mark(text, merged, start, end), head, tail=end < len(text))
 
 
 _REACH = 32
-"""How far to look for a space; a longer unbroken run is cut."""
+"""How far to look for a space (a longer unbroken run is cut), and the gap between windows not worth leaving out."""
 
 
 def _word_start(text: str, position: int) -> int:

@@ -27,7 +27,7 @@ class WebServer:
         self, app: ASGIApp, host: str, port: int, *, before_stop: Callable[[], None] = lambda: None, grace: float = 4.0
     ) -> None:
         self._host = host
-        self._wanted = port
+        self._port = port
         self._before_stop = before_stop
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -50,7 +50,7 @@ class WebServer:
     @property
     def port(self) -> int:
         """The port that is bound; the one asked for until `start`."""
-        return int(self._socket.getsockname()[1]) if self._socket else self._wanted
+        return self._port
 
     @property
     def url(self) -> str:
@@ -60,7 +60,8 @@ class WebServer:
 
     def start(self) -> None:
         """Bind, and serve in a thread; returns when connections are taken. Raises UsageError where it cannot bind."""
-        self._socket = bind(self._host, self._wanted)
+        self._socket = bind(self._host, self._port)
+        self._port = int(self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
         waited = threading.Event()

@@ -6,7 +6,7 @@
   const zone = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const sameAsUtc = () => new Date().getTimezoneOffset() === 0;
 
-  // "22 Nov 2026, 02:55 UTC" becomes "22 Nov, 06:55 (22 Nov 2026, 02:55 UTC)": the published time stays.
+  // "22 Nov 2026, 02:55 UTC" becomes "22 Nov, 06:55 (02:55 UTC)": the published time stays, whole in the tooltip.
   function localise(root) {
     if (sameAsUtc()) return;
     for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
@@ -19,7 +19,9 @@
       } else {
         const published = document.createElement("span");
         published.className = "utc";
-        published.textContent = ` (${time.textContent})`;
+        const sameDay = moment.getUTCDate() === moment.getDate();
+        published.textContent = ` (${sameDay ? time.textContent.split(", ").pop() : time.textContent})`;
+        time.title = time.textContent;
         time.replaceChildren(local, published);
       }
     }
