@@ -2,8 +2,8 @@
 
     python tests/bench/quality.py [--lang en,ru] [--quiet] [FILE.jsonl ...]
 
-Without files it reads the development set beside the project, where it is present, and tests/corpus/articles. A line holds
-`title`, `text`, `lang`, `labels` (topic ids) and may hold `id`, `tier`, `why`.
+Without files it reads the development set beside the project, where it is present, and tests/corpus/articles. A line
+holds `title`, `text`, `lang`, `labels` (topic ids) and may hold `id`, `tier`, `why`.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ class AtomTable:
         self._prefix: dict[str, int] = {}
         self._lengths: dict[int, int] = {}
         self._stems: dict[str, dict[str, int]] = {}
-        self.pieces = _Pieces(self)
-        """From a piece of text to its `Entry`."""
+        self._plain: set[str] = set()
+        self._entries: dict[str, Entry] = {}
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -57,7 +57,36 @@ class AtomTable:
             del self._uses[number], self._numbers[atom]
             self._leave(atom)
 
-    def atoms_of(self, token: str) -> tuple[int, ...]:
+    def entries(self, pieces: set[str]) -> dict[str, Entry]:
+        """Return the entry of every piece of text without white space that is not just one token and no atom.
+
+        Most pieces of an article are just that, and are left out by one set operation.
+        """
+        found = {}
+        known, plain = self._entries, self._plain
+        for piece in pieces - plain:
+            entry = known.get(piece)
+            if entry is None:
+                entry = self._entry(piece)
+                if entry == (1, ()):
+                    plain.add(piece)
+                    continue
+                known[piece] = entry
+            found[piece] = entry
+        if len(plain) + len(known) > CACHED_PIECES:
+            self._forget()
+        return found
+
+    def _entry(self, piece: str) -> Entry:
+        tokens = fold(piece).split()
+        hits = ((offset, self._atoms_of(token)) for offset, token in enumerate(tokens))
+        return len(tokens), tuple((offset, atoms) for offset, atoms in hits if atoms)
+
+    def _forget(self) -> None:
+        self._plain.clear()
+        self._entries.clear()
+
+    def _atoms_of(self, token: str) -> tuple[int, ...]:
         """Return the numbers of the atoms that the folded token is."""
         found = []
         number = self._exact.get(token)
@@ -79,7 +108,7 @@ class AtomTable:
             self._lengths[len(atom.text)] = self._lengths.get(len(atom.text), 0) + 1
         else:
             self._stems.setdefault(atom.language, {})[atom.text] = number
-        self.pieces.clear()
+        self._forget()
 
     def _leave(self, atom: Atom) -> None:
         if atom.mode is Mode.EXACT:
@@ -93,25 +122,4 @@ class AtomTable:
             del self._stems[atom.language][atom.text]
             if not self._stems[atom.language]:
                 del self._stems[atom.language]
-        self.pieces.clear()
-
-
-class _Pieces(dict[str, Entry]):
-    """From a piece of text without white space to its entry, made at the first sight of the piece."""
-
-    def __init__(self, table: AtomTable) -> None:
-        super().__init__()
-        self._table = table
-
-    def __missing__(self, piece: str) -> Entry:
-        tokens = fold(piece).split()
-        hits = []
-        for offset, token in enumerate(tokens):
-            atoms = self._table.atoms_of(token)
-            if atoms:
-                hits.append((offset, atoms))
-        entry = (len(tokens), tuple(hits))
-        if len(self) >= CACHED_PIECES:
-            self.clear()
-        self[piece] = entry
-        return entry
+        self._forget()

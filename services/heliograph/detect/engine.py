@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heliograph.core.article import Article, Document, Evidence
-from heliograph.detect.atoms import AtomTable
+from heliograph.detect.atoms import AtomTable, Entry
 from heliograph.detect.pivot import ValueKey
+from heliograph.detect.places import Found, Positions
 from heliograph.detect.registry import Registry
 from heliograph.detect.score import score_of
 from heliograph.detect.topic import CompiledTopic
-from heliograph.detect.verify import Check, Found, Positions, compile_check
+from heliograph.detect.verify import Check, compile_check, reasons_of
 from heliograph.query.explain import evidence
 from heliograph.query.tree import Atom
 from heliograph.query.view import View
@@ -95,36 +96,47 @@ class Engine:
 
     def match(self, item: Article | View) -> tuple[Hit, ...]:
         """Return the topics that ask for the article, by rising id, each with its evidence."""
-        view = item if isinstance(item, View) else View(Document(article=item))
-        return tuple(self._hit(standing.topic, view) for standing in self._matching(view))
+        found, standing = self._matching(item)
+        return tuple(_hit(each, found) for each in standing)
 
     def match_ids(self, item: Article | View) -> tuple[str, ...]:
         """Return the ids of the same topics without working out evidence: for back-tests and counts."""
+        return tuple(each.topic.id for each in self._matching(item)[1])
+
+    def _matching(self, item: Article | View) -> tuple[Found, list[_Standing]]:
         view = item if isinstance(item, View) else View(Document(article=item))
-        return tuple(standing.topic.id for standing in self._matching(view))
-
-    def _matching(self, view: View) -> list[_Standing]:
         article = view.document.article
-        pieces = self._atoms.pieces
-        title: Positions = {}
-        text: Positions = {}
-        for published, found in ((article.title, title), (article.text, text)):
-            position = 0
-            for piece in published.split():
-                size, hits = pieces[piece]
-                for offset, numbers in hits:
-                    for number in numbers:
-                        if number in found:
-                            found[number].append(position + offset)
-                        else:
-                            found[number] = [position + offset]
-                position += size
-        candidates = self._registry.called(title.keys() | text.keys(), view)
-        if not candidates:
-            return []
-        places = Found(view, title, text)
-        return [candidates[name] for name in sorted(candidates) if candidates[name].check.holds(places)]
+        title, text = article.title.split(), article.text.split()
+        entries = self._atoms.entries({*title, *text})
+        atoms = {number for _, hits in entries.values() for _, numbers in hits for number in numbers}
+        called = self._registry.called(atoms, view)
+        if not called:
+            return Found(view, {}, {}), []
+        found = Found(view, _positions(title, entries), _positions(text, entries))
+        return found, [called[name] for name in sorted(called) if called[name].check.holds(found)]
 
-    def _hit(self, topic: CompiledTopic, view: View) -> Hit:
-        found = evidence(topic.node, view)
-        return Hit(topic.id, topic.version, topic.severity, score_of(found, view).total, found)
+
+def _positions(pieces: list[str], entries: dict[str, Entry]) -> Positions:
+    """Return where the atoms stand; a piece without an entry is one token and no atom."""
+    found: Positions = {}
+    position = 0
+    for piece in pieces:
+        if piece not in entries:
+            position += 1
+            continue
+        size, hits = entries[piece]
+        for offset, numbers in hits:
+            for number in numbers:
+                if number in found:
+                    found[number].append(position + offset)
+                else:
+                    found[number] = [position + offset]
+        position += size
+    return found
+
+
+def _hit(standing: _Standing, found: Found) -> Hit:
+    topic = standing.topic
+    reasons = reasons_of(standing.check, found)
+    why = evidence(reasons, found.view) if reasons else ()
+    return Hit(topic.id, topic.version, topic.severity, score_of(why, found.view).total, why)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heliograph.core.text import fold
-from heliograph.detect.verify import terms_of
+from heliograph.detect.places import terms_of
 from heliograph.query.tree import (
     KEYWORD_FIELDS,
     NAME_FIELDS,

@@ -1,0 +1,114 @@
+"""Where the terms of topics stand in one article, worked out once an article, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from heliograph.query.chains import Span
+from heliograph.query.tree import AnyOf, Atom, Concept, Operand, Term
+from heliograph.query.view import View
+
+TITLE, TEXT = 0, 1
+
+Positions = dict[int, list[int]]
+"""From an atom's number to the rising positions of its tokens in one field."""
+
+Numbered = tuple[int, ...]
+"""A term as the numbers of its atoms."""
+
+
+class Found:
+    """What one pass over an article found, and what has been worked out from it so far."""
+
+    __slots__ = ("fields", "phrases", "spans", "view")
+
+    def __init__(self, view: View, title: Positions, text: Positions) -> None:
+        self.view = view
+        self.fields = (title, text)
+        self.phrases: dict[tuple[Numbered, int], list[int]] = {}
+        self.spans: dict[tuple[Looked, int], list[Span]] = {}
+
+    def starts(self, term: Numbered, field: int) -> list[int]:
+        """Return the rising positions in `field` at which the atoms of `term` stand one behind the other."""
+        positions = self.fields[field]
+        if len(term) == 1:
+            return positions.get(term[0], [])
+        for atom in term:
+            if atom not in positions:
+                return []
+        known = self.phrases.get((term, field))
+        if known is None:
+            known = self.phrases[term, field] = _phrase(positions, term)
+        return known
+
+
+def _phrase(positions: Positions, term: Numbered) -> list[int]:
+    rarest = min(range(len(term)), key=lambda offset: len(positions[term[offset]]))
+    starts = {position - rarest for position in positions[term[rarest]]}
+    for offset, atom in enumerate(term):
+        if offset != rarest:
+            starts &= {position - offset for position in positions[atom]}
+            if not starts:
+                return []
+    return sorted(starts)
+
+
+class Looked:
+    """What a query looks for at one place: a term, a concept or an or-group, as its alternative terms."""
+
+    __slots__ = ("operand", "phrases", "single", "terms")
+
+    def __init__(self, operand: Operand, number: Callable[[Atom], int]) -> None:
+        self.operand = operand
+        self.terms = {term: tuple(map(number, term.atoms)) for term in terms_of(operand)}
+        self.single = frozenset(term[0] for term in self.terms.values() if len(term) == 1)
+        self.phrases = tuple(dict.fromkeys(term for term in self.terms.values() if len(term) > 1))
+
+    def anywhere(self, found: Found, field: int) -> bool:
+        """Tell whether one of the terms stands in `field`."""
+        # Of views, the shorter side is walked; of a set and a dict, always the dict.
+        if not found.fields[field].keys().isdisjoint(self.single):
+            return True
+        return any(found.starts(phrase, field) for phrase in self.phrases)
+
+    def spans(self, found: Found, field: int) -> list[Span]:
+        """Return where the terms stand in `field`: rising, without repetition."""
+        known = found.spans.get((self, field))
+        if known is None:
+            positions = found.fields[field]
+            places = {(at, at + 1) for atom in positions.keys() & self.single for at in positions[atom]}
+            for phrase in self.phrases:
+                places.update((at, at + len(phrase)) for at in found.starts(phrase, field))
+            known = found.spans[self, field] = sorted(places)
+        return known
+
+    def present(self, found: Found) -> Operand:
+        """Return the operand without the terms that stand nowhere in the article."""
+        there = {
+            term
+            for term, numbered in self.terms.items()
+            if found.starts(numbered, TITLE) or found.starts(numbered, TEXT)
+        }
+        return _only(self.operand, there)
+
+
+def _only(operand: Operand, there: set[Term]) -> Operand:
+    match operand:
+        case Term():
+            return operand
+        case Concept(name, terms, position):
+            return Concept(name, tuple(term for term in terms if term in there), position)
+        case AnyOf(operands):
+            # Each is a term or a concept: an or-group holds no other.
+            return AnyOf(tuple(_only(each, there) for each in operands))  # type: ignore[misc]
+
+
+def terms_of(operand: Operand) -> list[Term]:
+    """Return the terms of which any satisfies the operand."""
+    match operand:
+        case Term():
+            return [operand]
+        case Concept(terms=terms):
+            return list(terms)
+        case AnyOf(operands):
+            return [term for each in operands for term in terms_of(each)]
