@@ -166,9 +166,8 @@ def beginning(text: str) -> str:
     line = collapse(text[: 4 * TITLE_FROM_TEXT])
     if len(line) <= TITLE_FROM_TEXT:
         return line
-    head = line[: TITLE_FROM_TEXT + 1]
-    cut = head.rfind(" ")
-    return f"{head[:cut] if cut >= TITLE_FROM_TEXT // 2 else head[:TITLE_FROM_TEXT]}…"
+    cut = line.rfind(" ", 0, TITLE_FROM_TEXT + 1)
+    return line[: cut if cut >= TITLE_FROM_TEXT // 2 else TITLE_FROM_TEXT]
 
 
 def _is_escaped(value: str) -> bool:

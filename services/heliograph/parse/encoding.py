@@ -31,9 +31,16 @@ _WIDE = (
     (re.compile(rb"^\x00[<{\s]\x00[^\x00]"), "utf-16-be"),
 )
 # Browsers read these labels as the wider Windows encodings (WHATWG Encoding Standard), and publishers rely on it.
-_WIDER = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030"}
+_WIDER = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "koi8-r": "koi8-u",
+}
 _ESCAPING = ("iso2022", "hz", "utf-7", "utf_7")
-CANDIDATES = ("cp1251", "koi8-r", "cp1254", "cp1256", "cp866", "iso8859-5", "cp1252")
+CANDIDATES = ("cp1251", "koi8-u", "cp1254", "cp1256", "cp866", "iso8859-5", "cp1252")
 _SAMPLE = 20_000
 _MOSTLY = 0.9
 _HIGH = re.compile(rb"[\x80-\xff]")

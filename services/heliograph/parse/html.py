@@ -108,6 +108,8 @@ def clean(html: str, base: str = "") -> Cleaned:
     if "<img" in safe:
         safe = _IMAGE.sub(_alternative, safe)
     text, renames = _text_of(safe)
+    if not text:
+        return NOTHING
     if renames:
         safe = _TOP_HEADING.sub(r"<\1h2", _RENAMED.sub(r"<\1div", safe))
     return Cleaned(safe, text)
@@ -180,8 +182,12 @@ def collapse(text: str) -> str:
 def repair_escapes(html: str) -> str:
     """Return `html` one level less escaped where it was plainly escaped once too often.
 
-    That is where it holds no tag but escaped ones (`&lt;p&gt;`), and for `&amp;` before the name of another entity.
+    That is where it holds no tag but escaped ones (`&lt;p&gt;`), for `&amp;` before the name of another entity, and for
+    the marks of a CDATA section inside another.
     """
+    if "<![CDATA[" in html:
+        # A section within a section: the inner marks came through as text.
+        html = html.replace("<![CDATA[", "").replace("]]>", "")
     if "&" not in html:
         return html
     if not _MARKUP.search(html) and _ESCAPED_TAG.search(html):

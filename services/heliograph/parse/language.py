@@ -49,7 +49,7 @@ _WORDS_OF: Final = {
 _SMALL_WORDS: Final = {language: frozenset(words.split()) for language, words in _WORDS_OF.items()}
 _LANGUAGES_OF: Final = {
     "cyrillic": "ru uk bg be mk sr kk ky tg mn tt ba os ce ab uz",
-    "arabic": "fa ar ur ps ckb ku az ug sd",
+    "arabic": "fa ar ur ps ckb ku ug sd",
     "latin": "en az tr de fr es it pt nl pl ro cs sk hu sv no da fi et lv lt hr sl sq bs sr id ms uz tk ku eo ca gl",
 }
 _BY_SCRIPT: Final = {script: frozenset(languages.split()) for script, languages in _LANGUAGES_OF.items()}

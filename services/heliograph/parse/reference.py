@@ -55,7 +55,8 @@ def read_reference(text: str) -> RawFeed:
 def _restore_identities(items: list[RawItem], text: str) -> None:
     """Undo what feedparser does to an identifier under `xml:base`: a name is compared as written (RFC 4287, 4.2.6)."""
     stated = {unescape(found).strip() for found in _IDENTITY.findall(text)}
-    bases = set(_BASE.findall(text))
+    found = list(dict.fromkeys(_BASE.findall(text)))[:20]
+    bases = {*found, *(urljoin(outer, inner) for outer in found for inner in found)}
     resolved = {urljoin(base, name): name for base in bases for name in stated}
     for item in items:
         if item.guid not in stated:
@@ -69,6 +70,9 @@ def _one_line(error: object) -> str:
 def _item(entry: Found, atom: bool) -> RawItem:
     published = _date(entry, "published")
     updated = _date(entry, "updated")
+    if not atom and not published:
+        # Outside Atom a lone date is the item's, whichever of its elements feedparser files under `updated`.
+        published, updated = updated, []
     contents = [_text(detail, atom) for detail in entry.get("content") or ()]
     # The first that is HTML, else the first.
     content = next((one for one in contents if one.value and not one.plain), contents[0] if contents else RawText())

@@ -17,6 +17,7 @@ A message on the pipes is four bytes of length, big-endian, and a MessagePack bo
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import queue
@@ -280,6 +281,8 @@ def child_main(argument: str) -> None:
     prepare = getattr(module, "prepare", None)
     if prepare is not None:
         prepare()
+    # What is loaded by now stays: the collector need not walk it with every request's garbage.
+    gc.freeze()
     _limit(options.memory_bytes)
     while select.select([requests], [], [], options.idle_seconds)[0]:
         header = _read_exactly(requests, _HEADER.size)
