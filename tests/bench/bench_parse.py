@@ -2,8 +2,8 @@
 
     python tests/bench/bench_parse.py
 
-`quick_ratio` compares reading the feed (feedparser's whole job but for sanitising) and `ratio` all of `parse_feed`, which
-also sanitises, makes plain text, resolves links and tells languages. The bar is 20 for reading.
+`quick_ratio` compares reading the feed and is held to the bar; `ratio` compares all of `parse_feed`, which also
+sanitises with a browser's parser, makes plain text and tells the language of every item.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SIZE = 120_000
 BAR = 20.0
 _WORDS = (
     "transit corridor ministry railway border cargo agreement officials northern southern passage talks ports oil wheat "
-    "according the of and to in is for on that with as was by from after said their which would have been"
+    "according the of and to in is for on that with as was by from after said their which would have "
 )
 
 
@@ -56,7 +56,8 @@ def feed(items: int = ITEMS, size: int = SIZE) -> bytes:
         )
         parts.append(
             f"<item><title>{prose(50)}</title><link>https://e.org/a/{number}</link>"
-            f'<guid isPermaLink="false">item-{number}</guid><pubDate>Mon, 12 Jan 2026 10:{number:02d}:00 +0400</pubDate>'
+            f'<guid isPermaLink="false">item-{number}</guid>'
+            f"<pubDate>Mon, 12 Jan 2026 10:{number:02d}:00 +0400</pubDate>"
             f"<dc:creator>A. Writer</dc:creator><category>Transport</category><description>{prose(120)}</description>"
             f"<content:encoded><![CDATA[{''.join(paragraphs)}]]></content:encoded></item>"
         )

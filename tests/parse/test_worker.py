@@ -10,7 +10,8 @@ from heliograph.parse.worker import SandboxedParser, handle
 
 BODY = (
     b"<rss version='2.0'><channel><title>F</title><link>/</link><item><title>T</title><link>a</link><guid>1</guid>"
-    b"<pubDate>Mon, 12 Jan 2026 10:05:00 GMT</pubDate><description>&lt;b&gt;x&lt;/b&gt;</description></item></channel></rss>"
+    b"<pubDate>Mon, 12 Jan 2026 10:05:00 GMT</pubDate>"
+    b"<description>&lt;b&gt;x&lt;/b&gt;</description></item></channel></rss>"
 )
 
 

@@ -192,7 +192,7 @@ def repair_escapes(html: str) -> str:
         return html
     if not _MARKUP.search(html) and _ESCAPED_TAG.search(html):
         html = unescape(html)
-    return _TWICE_ESCAPED.sub(r"&\1", html) if "&amp;" in html else html
+    return _TWICE_ESCAPED.sub(r"&\1", html) if _TWICE_ESCAPED.search(html) else html
 
 
 _RUDE_TAG = re.compile(r"<[^<>]*>?")
