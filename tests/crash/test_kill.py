@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.crash.press import FEEDS, Press, is_hit
+from tests.stories.press import FEEDS, Press, is_hit
 
 from heliograph.alert.port import Find, Status
 from heliograph.compose import world

@@ -14,7 +14,7 @@ from heliograph.errors import UsageError
 from heliograph.fetch.decide import Policy
 from heliograph.fetch.http import HttpFetcher, HttpOptions
 from heliograph.fetch.poll import Ports
-from heliograph.fetch.port import Feed, Subscription
+from heliograph.fetch.port import BY_HAND, Feed, Subscription
 from heliograph.fetch.schedule import Pace
 from heliograph.fetch.sources import by_hand, load, merge, removal
 from heliograph.fetch.stage import Ingest, IngestOptions, IngestStatus
@@ -131,20 +131,23 @@ def sources_file(world: World) -> Path | None:
 
 
 def sync_sources(world: World) -> int:
-    """Make the ledger follow the sources file; return how many feeds were put. Raises DefinitionError, UsageError."""
+    """Make the ledger follow the sources file; return how many feeds changed. Raises DefinitionError, UsageError.
+
+    Feeds that a person added stay whatever the file says; feeds that the file no longer lists go.
+    """
     path = sources_file(world)
-    if path is None:
-        return 0
     try:
-        text = path.read_bytes()
+        wanted = load(path.read_bytes(), str(path)) if path is not None else ()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; see the setting `sources`") from error
     present = world.ledger.feeds()
-    known = {feed.subscription.id for feed in present}
-    put = [one if one.id in known else replace(one, added=world.now()) for one in merge(load(text, str(path)), present)]
-    if put:
-        world.ledger.edit(put=put)
-    return len(put)
+    known = {feed.subscription.id: feed.subscription for feed in present}
+    put = [one if one.id in known else replace(one, added=world.now()) for one in merge(wanted, present)]
+    listed = {one.id for one in wanted}
+    remove = [name for name, one in known.items() if one.evidence != BY_HAND and name not in listed]
+    if put or remove:
+        world.ledger.edit(put=put, remove=remove)
+    return len(put) + len(remove)
 
 
 def find(world: World, feed: str) -> Feed | None:

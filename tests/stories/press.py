@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -25,12 +26,20 @@ def is_hit(number: int) -> bool:
 
 
 class Press:
-    """Feeds `/feed/N.rss` holding the articles released so far, and `/hook`, which remembers every delivery."""
+    """Feeds `/feed/N.rss` holding the articles released so far, and `/hook`, which remembers every delivery.
 
-    def __init__(self) -> None:
+    `refuses` is asked with the number of each try, from 1, whether the hook answers 503.
+    """
+
+    def __init__(self, refuses: Callable[[int], bool] = lambda _number: False) -> None:
+        self._refuses = refuses
+        self._tries = 0
         self._released: list[list[int]] = [[] for _ in range(FEEDS)]
         self._lock = threading.Lock()
         self.deliveries: Counter[str] = Counter()
+        """How often each `webhook-id` was taken."""
+        self.refused: Counter[str] = Counter()
+        self.requests: list[tuple[dict[str, str], bytes]] = []
         self.titles: dict[str, str] = {}
         self.changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -93,9 +102,15 @@ class Press:
         )
 
     async def _hook(self, request: web.Request) -> web.Response:
-        body = await request.json()
+        body = await request.read()
+        message = request.headers["webhook-id"]
         with self.changed:
-            self.deliveries[request.headers["webhook-id"]] += 1
-            self.titles[request.headers["webhook-id"]] = body["data"]["title"]
+            self._tries += 1
+            self.requests.append((dict(request.headers), body))
+            if self._refuses(self._tries):
+                self.refused[message] += 1
+                return web.Response(status=503)
+            self.deliveries[message] += 1
+            self.titles[message] = json.loads(body)["data"]["title"]
             self.changed.notify_all()
         return web.Response()
