@@ -285,9 +285,10 @@ def test_what_was_cut_off_is_sent_again_after_the_next_start(receiver: Any, stor
     stop = threading.Event()
     runner = threading.Thread(target=deliverer.run, args=(stop,))
     runner.start()
-    assert receiver.wait(lambda: len(receiver.requests) == 1)
+    arrived = receiver.wait(lambda: len(receiver.requests) == 1)
     stop.set()
     runner.join()
+    assert arrived
     assert receiver.requests[0].id == delivery.id
 
 
