@@ -31,7 +31,7 @@ ITEMS = 50
 SIZE = 120_000
 BAR = 20.0
 _WORDS = (
-    "transit corridor ministry railway border cargo agreement officials northern southern passage talks ports oil wheat "
+    "transit corridor ministry railway border cargo treaty officials northern southern passage talks ports oil wheat "
     "according the of and to in is for on that with as was by from after said their which would have "
 )
 

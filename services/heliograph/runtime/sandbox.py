@@ -171,6 +171,7 @@ class Sandbox:
             idle_seconds=idle_seconds,
             path=[entry for entry in sys.path if entry],
         )
+        self._workers = workers
         self._wall = wall_seconds
         self._recycle_after = recycle_after
         # Last in, first out: the warm child is asked again, the others may fall idle and end.
@@ -209,13 +210,20 @@ class Sandbox:
     def close(self) -> None:
         """End every child and refuse further calls; a call that is under way fails. May be called twice."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            children, self._children = self._children, set()
+            children = tuple(self._children)
         for child in children:
             child.kill()
+        # A slot comes back when its call has failed; only who holds the slot closes the child's pipes.
+        for _ in range(self._workers):
+            waiting = self._slots.get()
+            if waiting is not None:
+                self._dismiss(waiting)
+        for _ in range(self._workers):
+            self._slots.put(None)
         self._executor.shutdown(wait=True)
-        for child in children:
-            child.end(patience=5.0)
 
     @property
     def pids(self) -> tuple[int, ...]:
