@@ -23,6 +23,8 @@ from heliograph.detect.files import defaults_folder, load_definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVELOPMENT = ROOT.parent / "shared" / "dev" / "articles.jsonl"
+HEADLINES = ROOT / "tests" / "detect" / "headlines.jsonl"
+"""Short made-up headlines that the topics were tuned on: they hold what was gained, and measure nothing new."""
 _MOMENT = datetime(2025, 1, 17, tzinfo=UTC)
 
 

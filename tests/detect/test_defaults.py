@@ -162,3 +162,10 @@ def test_the_labelled_articles_are_found_and_no_others(engine: Engine) -> None:
     for topic in (AGREEMENT, CORRIDORS):
         assert report.total(0, topic).precision >= 0.97, report.wrong
         assert report.total(0, topic).recall >= 0.95, report.wrong
+
+
+def test_the_headlines_that_the_topics_were_tuned_on_stay_right(engine: Engine) -> None:
+    module = quality()
+    report = module.measure(module.read_cases([module.HEADLINES]), engine)
+    assert report.articles > 250
+    assert report.wrong == []
