@@ -85,6 +85,8 @@ def test_handling_an_event_again_changes_nothing(matched: MakeMatched, start: da
     once = flagged(stage, *events)
     assert flagged(stage, *events) == once
     assert flagged(stage, events[1]) == [once[1]]
+    [fourth] = stories(stage, matched("d", WIRE))
+    assert fourth.copies == 4
 
 
 def test_a_revision_stays_in_its_story_even_when_its_text_changed(matched: MakeMatched, start: datetime) -> None:
