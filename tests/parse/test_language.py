@@ -114,7 +114,7 @@ def test_a_wrong_hint_turns_no_sentence_into_a_language_of_another_script(hint: 
     [
         ("Zəngəzur", "tr", "az"),
         ("Tehran", "az", "az"),
-        ("Dehliz haqqinda yeni xeberler yayildi", "", "az"),
+        ("Nazir yeni yolun acilisi haqqinda danisdi", "", "az"),
         ("TRIPP", "en-GB", "en"),
         ("Сюник", "ru-RU", "ru"),
         ("Тегеран", "en", "ru"),

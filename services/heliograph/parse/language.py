@@ -32,7 +32,7 @@ _LATIN = re.compile("[A-Za-z\u00c0-\u024f\u0259\u018f]")
 
 # Letters that one language of a script has and its neighbours have not.
 _AZERI = re.compile("[əƏ]")
-# Azerbaijani typed without its own letters still has these, which Turkish spelling has not.
+# Azerbaijani typed on an English keyboard still has these, which Turkish spelling has not.
 _NOT_TURKISH = re.compile(r"q(?!u)|x")
 _NOT_AZERI_OR_TURKISH = re.compile("[wWßñõãåæøłžčšěřůąęśźżőűàèìòù]")
 _PERSIAN = re.compile("[پچژگ]")
@@ -153,7 +153,10 @@ def _by_model(text: str, script: str, hint: str, letters: int) -> str:
         _weigh(scores, "fa", bool(_PERSIAN.search(text)) and not _URDU_OR_PASHTO.search(text))
         _weigh(scores, "ar", bool(_ARABIC_ONLY.search(text)) and not _PERSIAN.search(text))
     else:
-        _weigh(scores, "az", bool(_AZERI.search(text)) or bool(_NOT_TURKISH.search(text)))
+        typed = text.isascii() and "tr" in scores and _NOT_TURKISH.search(text) is not None
+        if typed:
+            scores["az"] = scores.get("az", 0.0) + scores.pop("tr")
+        _weigh(scores, "az", typed or _AZERI.search(text) is not None)
     if not scores:
         return hint
     best = max(scores, key=lambda language: scores[language])
