@@ -91,7 +91,7 @@ def test_every_answer_carries_the_security_headers(client: Any, path: str) -> No
     _, headers, _ = client("GET", path)
     assert headers["content-security-policy"] == CSP
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["x-frame-options"] == "DENY"
     assert "server" not in headers
     assert "unsafe" not in CSP
