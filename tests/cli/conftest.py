@@ -47,12 +47,13 @@ class Answer:
 
 
 Run = Callable[..., Answer]
+Make = Callable[..., Article]
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder: empty, without settings of whoever runs the tests, and nothing collected by itself."""
-    for name in list(os.environ):
+    for name in list(os.environ):  # noqa: TID251 - taken away so that nobody's own settings are tested
         if name.startswith("HELIOGRAPH_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HELIOGRAPH_SOURCES", "none")
@@ -219,6 +220,6 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def make() -> Callable[..., Article]:
+def make() -> Make:
     """Makes an article: id, text, hours=, language=, revision=."""
     return article

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Answer, Run, Site
+
 
 FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>The Samovar</title>
 <item><title>First</title><link>/1</link><guid>1</guid></item>
@@ -14,11 +20,13 @@ PAGE = b"""<!doctype html><html><head><link rel="alternate" type="application/rs
 </head><body><a href="/about">About</a></body></html>"""
 
 
-def rows(answer):
+def rows(answer: Answer) -> Any:
     return {row["id"]: row for row in answer.json}
 
 
-def test_the_shipped_feeds_are_listed_before_the_first_start(hg, folder, monkeypatch):
+def test_the_shipped_feeds_are_listed_before_the_first_start(
+    hg: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HELIOGRAPH_SOURCES")
     answer = hg("feeds", "list", "--format", "json")
     assert answer.status == 0
@@ -28,7 +36,7 @@ def test_the_shipped_feeds_are_listed_before_the_first_start(hg, folder, monkeyp
     assert not (folder / "var" / "log.sqlite").exists()
 
 
-def test_a_feed_is_added_listed_and_removed(hg):
+def test_a_feed_is_added_listed_and_removed(hg: Run) -> None:
     added = hg(
         "feeds", "add", "https://samovar.example/rss", "--title", "Samovar", "--language", "ka", "--country", "ge"
     )
@@ -40,12 +48,14 @@ def test_a_feed_is_added_listed_and_removed(hg):
     assert hg("feeds", "list", "--format", "json").json == []
 
 
-def test_an_address_is_enough_to_remove_a_feed(hg):
+def test_an_address_is_enough_to_remove_a_feed(hg: Run) -> None:
     hg("feeds", "add", "https://samovar.example/rss")
     assert "removed" in hg("feeds", "remove", "https://samovar.example/rss").out
 
 
-def test_a_feed_of_the_sources_file_is_paused_and_comes_back(hg, folder, monkeypatch):
+def test_a_feed_of_the_sources_file_is_paused_and_comes_back(
+    hg: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "own.yaml").write_text(
         "outlets:\n- {id: tea, title: Tea, country: ge, ownership: private, feeds: [{id: tea-ka, "
         "url: 'https://tea.example/rss', language: ka, evidence: seen}]}\n",
@@ -59,7 +69,7 @@ def test_a_feed_of_the_sources_file_is_paused_and_comes_back(hg, folder, monkeyp
     assert rows(hg("feeds", "list", "--format", "json"))["tea-ka"]["status"] == "new"
 
 
-def test_the_same_address_twice_is_refused(hg):
+def test_the_same_address_twice_is_refused(hg: Run) -> None:
     hg("feeds", "add", "https://samovar.example/rss")
     answer = hg("feeds", "add", "https://samovar.example/rss")
     assert answer.status == 2
@@ -78,7 +88,7 @@ def test_the_same_address_twice_is_refused(hg):
         (["add"], "url"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(hg, arguments, says):
+def test_wrong_use_is_one_line_and_exit_2(hg: Run, arguments: list[str], says: str) -> None:
     answer = hg("feeds", *arguments)
     assert answer.status == 2
     assert says in answer.err
@@ -86,14 +96,14 @@ def test_wrong_use_is_one_line_and_exit_2(hg, arguments, says):
     assert answer.out == ""
 
 
-def test_a_sources_file_that_is_missing_is_named(hg, monkeypatch):
+def test_a_sources_file_that_is_missing_is_named(hg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELIOGRAPH_SOURCES", "gone.yaml")
     answer = hg("feeds", "list")
     assert answer.status == 2
     assert "gone.yaml" in answer.err
 
 
-def test_csv_shows_no_credentials(hg):
+def test_csv_shows_no_credentials(hg: Run) -> None:
     hg("feeds", "add", "https://me:hunter2@samovar.example/rss?key=s3cret")
     answer = hg("feeds", "list", "--format", "csv")
     row = next(csv.DictReader(io.StringIO(answer.out)))
@@ -102,7 +112,7 @@ def test_csv_shows_no_credentials(hg):
     assert "s3cret" not in answer.out
 
 
-def test_check_says_what_a_feed_holds(hg, site):
+def test_check_says_what_a_feed_holds(hg: Run, site: Site) -> None:
     site.pages["/feed"] = (200, "application/rss+xml", FEED)
     answer = hg("feeds", "check", f"{site.url}/feed", "--format", "json")
     assert answer.status == 0
@@ -112,7 +122,7 @@ def test_check_says_what_a_feed_holds(hg, site):
     assert "The Samovar" in hg("feeds", "check", f"{site.url}/feed").out
 
 
-def test_check_of_a_page_is_a_negative_answer_that_names_its_feed(hg, site):
+def test_check_of_a_page_is_a_negative_answer_that_names_its_feed(hg: Run, site: Site) -> None:
     site.pages["/"] = (200, "text/html", PAGE)
     answer = hg("feeds", "check", f"{site.url}/")
     assert answer.status == 1
@@ -120,26 +130,26 @@ def test_check_of_a_page_is_a_negative_answer_that_names_its_feed(hg, site):
     assert f"{site.url}/news.xml" in answer.err
 
 
-def test_check_of_what_is_not_there_says_so(hg, site):
+def test_check_of_what_is_not_there_says_so(hg: Run, site: Site) -> None:
     answer = hg("feeds", "check", f"{site.url}/gone")
     assert answer.status == 1
     assert "404" in answer.out
 
 
-def test_check_explains_why_a_private_address_is_not_fetched(hg):
+def test_check_explains_why_a_private_address_is_not_fetched(hg: Run) -> None:
     answer = hg("feeds", "check", "http://127.0.0.1:9/feed")
     assert answer.status == 1
     assert "fetch.allow_networks" in answer.out
 
 
-def test_discover_lists_what_a_page_names(hg, site):
+def test_discover_lists_what_a_page_names(hg: Run, site: Site) -> None:
     site.pages["/"] = (200, "text/html", PAGE)
     answer = hg("feeds", "discover", f"{site.url}/", "--format", "json")
     assert answer.status == 0
     assert answer.json[0] == {"url": f"{site.url}/news.xml", "title": "News", "kind": "rss", "evidence": "declared"}
 
 
-def test_discover_with_probe_lists_only_what_is_a_feed(hg, site):
+def test_discover_with_probe_lists_only_what_is_a_feed(hg: Run, site: Site) -> None:
     site.pages["/"] = (200, "text/html", PAGE)
     site.pages["/feed/"] = (200, "application/rss+xml", FEED)
     answer = hg("feeds", "discover", f"{site.url}/", "--probe", "--format", "json")
@@ -147,19 +157,19 @@ def test_discover_with_probe_lists_only_what_is_a_feed(hg, site):
     assert answer.status == 0
 
 
-def test_discover_without_a_find_is_a_negative_answer(hg, site):
+def test_discover_without_a_find_is_a_negative_answer(hg: Run, site: Site) -> None:
     site.pages["/"] = (200, "text/html", b"<!doctype html><title>Nothing</title>")
     assert hg("feeds", "discover", f"{site.url}/").status == 1
 
 
-def test_discover_of_a_feed_points_to_check(hg, site):
+def test_discover_of_a_feed_points_to_check(hg: Run, site: Site) -> None:
     site.pages["/feed"] = (200, "application/rss+xml", FEED)
     answer = hg("feeds", "discover", f"{site.url}/feed")
     assert answer.status == 2
     assert "feeds check" in answer.err
 
 
-def test_a_list_that_was_exported_is_imported_elsewhere(hg, folder):
+def test_a_list_that_was_exported_is_imported_elsewhere(hg: Run, folder: Path) -> None:
     hg("feeds", "add", "https://samovar.example/rss?key=1", "--title", "Samovar & Sons", "--language", "ka")
     hg("feeds", "add", "https://kettle.example/atom")
     (folder / "list.opml").write_text(hg("feeds", "export").out, encoding="utf-8")
@@ -171,7 +181,7 @@ def test_a_list_that_was_exported_is_imported_elsewhere(hg, folder):
     assert hg("feeds", "export", "--data", "other").out == hg("feeds", "export").out
 
 
-def test_a_list_with_one_wrong_address_imports_nothing(hg, folder):
+def test_a_list_with_one_wrong_address_imports_nothing(hg: Run, folder: Path) -> None:
     (folder / "bad.opml").write_text(
         '<opml version="2.0"><body>\n<outline xmlUrl="https://ok.example/rss"/>\n<outline xmlUrl="file:///etc/passwd"/>'
         "\n</body></opml>",
@@ -183,7 +193,7 @@ def test_a_list_with_one_wrong_address_imports_nothing(hg, folder):
     assert hg("feeds", "list", "--format", "json").json == []
 
 
-def test_a_list_that_is_not_there_is_named(hg):
+def test_a_list_that_is_not_there_is_named(hg: Run) -> None:
     answer = hg("feeds", "import", "gone.opml")
     assert answer.status == 1
     assert answer.err == "heliograph: gone.opml: No such file or directory\n"
