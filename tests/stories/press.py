@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Self
@@ -31,8 +32,10 @@ class Press:
     `refuses` is asked with the number of each try, from 1, whether the hook answers 503.
     """
 
-    def __init__(self, refuses: Callable[[int], bool] = lambda _number: False) -> None:
-        self._refuses = refuses
+    def __init__(
+        self, refuses: Callable[[int], bool] = lambda _number: False, *, only_hits: bool = False, window: int = 10_000
+    ) -> None:
+        self._refuses, self._only_hits, self._window = refuses, only_hits, window
         self._tries = 0
         self._released: list[list[int]] = [[] for _ in range(FEEDS)]
         self._lock = threading.Lock()
@@ -41,6 +44,8 @@ class Press:
         self.refused: Counter[str] = Counter()
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.titles: dict[str, str] = {}
+        self.arrived: dict[str, float] = {}
+        """When the alert of each title was first taken, in seconds since 1970."""
         self.changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -87,7 +92,7 @@ class Press:
     def _feed(self, number: int) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(_: web.Request) -> web.Response:
             with self._lock:
-                items = "".join(self._item(number, article) for article in self._released[number])
+                items = "".join(self._item(number, article) for article in self._released[number][-self._window :])
             baseline = self._item(number, -1 - number)
             body = f"<rss version='2.0'><channel><title>Feed {number}</title>{baseline}{items}</channel></rss>"
             return web.Response(body=body.encode(), content_type="application/rss+xml")
@@ -95,7 +100,7 @@ class Press:
         return answer
 
     def _item(self, feed: int, number: int) -> str:
-        text = (HIT if number >= 0 and is_hit(number) else MISS).format(n=number)
+        text = (HIT if number >= 0 and (self._only_hits or is_hit(number)) else MISS).format(n=number)
         return (
             f"<item><title>Report {number}</title><link>{self.url(f'/a/{feed}/{number}')}</link>"
             f"<guid>g{number}</guid><description>{escape(text)}</description></item>"
@@ -111,6 +116,7 @@ class Press:
                 self.refused[message] += 1
                 return web.Response(status=503)
             self.deliveries[message] += 1
-            self.titles[message] = json.loads(body)["data"]["title"]
+            title = self.titles[message] = json.loads(body)["data"]["title"]
+            self.arrived.setdefault(title, time.time())
             self.changed.notify_all()
         return web.Response()
