@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ from heliograph.query.tree import (
     Text,
 )
 
-EXAMPLES, TREES, DOCUMENTS, PAGE = 42, 50, 50, 30
+EXAMPLES, TREES, DOCUMENTS, PAGE = 42, 50, 40, 25
 """Examples of a normal run; trees and documents in each: 2,100 pairs of a query and a set of documents."""
 
 LONG = "n" * (LONGEST - 1)
@@ -155,6 +156,8 @@ sorts: st.SearchStrategy[Sort] = st.sampled_from(("newest", "oldest", "score"))
 spans = st.tuples(st.one_of(st.none(), moments), st.one_of(st.none(), moments))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_embedded_index_finds_what_the_evaluator_finds() -> None:
     compare(EXAMPLES)
 

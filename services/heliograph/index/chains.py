@@ -14,28 +14,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from heliograph.index.bounds import Plan, all_of, any_of, at_most, exactly, has_position, phrase_plan
-from heliograph.index.clauses import Clause, Every, Within, both
-from heliograph.query.tree import AnyOf, Atom, Chain, Mode, Operand, Term
+from heliograph.index.bounds import Plan, any_of, at_most, exactly, has_position, phrase_plan
+from heliograph.index.clauses import Clause, Every, Within, both, either
+from heliograph.query.tree import AnyOf, Atom, Chain, Operand, Term
 
 # Above so many operands only neighbours are asked to be close: the pairs would outgrow the documents they save.
 _ALL_PAIRS = 4
+# Above so many terms in all, reading the documents that hold each operand takes less than asking for distances.
+_FEW = 48
+# The same where distances say all, and nothing need be read.
+_FEW_SINGLE = 96
 
 
 def plan_chain(chain: Chain, field: str, *, positions: bool) -> Plan:
-    """Return the bounds of a chain in one field; with `positions` false, distances of prefixes are left to checking."""
+    """Return the bounds of a chain in one field; with `positions` false, distances are left to checking."""
     operands = [terms_of(operand) for operand in chain.operands]
     if not all(operands):
         return any_of(())
-    sides = [_single(terms, positions=positions) for terms in operands]
-    present = all_of(_present(terms, field, positions=positions) for terms in operands)
-    close = _close(chain, operands, field, positions=positions)
-    loose = at_most(both([present.possible, close]))
-    if len(operands) != 2 or not all(sides):
-        return loose
-    exact = exactly(_within(field, sides[0], sides[1], *_reach(chain, 1, 1)))
-    whole = all(len(side) == len(terms) for side, terms in zip(sides, operands, strict=True))
-    return exact if whole else any_of([exact, loose])
+    sides = [_single(terms) for terms in operands]
+    whole = len(operands) == 2 and all(len(side) == len(terms) for side, terms in zip(sides, operands, strict=True))
+    if not positions or sum(map(len, operands)) > (_FEW_SINGLE if whole else _FEW):
+        return at_most(_present(operands, field, positions=False))
+    exact = Within(field, sides[0], sides[1], *_reach(chain, 1, 1))
+    if whole:
+        return exactly(exact)
+    loose = at_most(both([_present(operands, field, positions=True), _close(chain, operands, field)]))
+    return any_of([exactly(exact), loose]) if len(operands) == 2 and all(sides) else loose
 
 
 def terms_of(operand: Operand) -> list[Term]:
@@ -47,24 +51,23 @@ def terms_of(operand: Operand) -> list[Term]:
     return list(operand.terms)
 
 
-def _present(terms: Sequence[Term], field: str, *, positions: bool) -> Plan:
-    return any_of(phrase_plan(term.atoms, field, positions=positions) for term in terms)
+def _present(operands: Sequence[Sequence[Term]], field: str, *, positions: bool) -> Clause:
+    """Return that each operand stands somewhere in the field."""
+    return both(
+        either(phrase_plan(term.atoms, field, positions=positions).possible for term in terms) for terms in operands
+    )
 
 
-def _usable(atom: Atom, *, positions: bool) -> bool:
-    return has_position(atom) and (positions or atom.mode is Mode.EXACT)
-
-
-def _single(terms: Sequence[Term], *, positions: bool) -> tuple[Atom, ...]:
+def _single(terms: Sequence[Term]) -> tuple[Atom, ...]:
     """Return the terms of one token whose positions can be asked for."""
     singles = (term.atoms[0] for term in terms if len(term.atoms) == 1)
-    return tuple(dict.fromkeys(atom for atom in singles if _usable(atom, positions=positions)))
+    return tuple(dict.fromkeys(atom for atom in singles if has_position(atom)))
 
 
-def _first(terms: Sequence[Term], *, positions: bool) -> tuple[Atom, ...]:
+def _first(terms: Sequence[Term]) -> tuple[Atom, ...]:
     """Return the first tokens of all terms, or nothing where one of them has no position to ask for."""
     atoms = dict.fromkeys(term.atoms[0] for term in terms)
-    return tuple(atoms) if all(_usable(atom, positions=positions) for atom in atoms) else ()
+    return tuple(atoms) if all(map(has_position, atoms)) else ()
 
 
 def _reach(chain: Chain, left: int, right: int) -> tuple[int, int]:
@@ -74,25 +77,21 @@ def _reach(chain: Chain, left: int, right: int) -> tuple[int, int]:
     return -(chain.distance + right), chain.distance + left
 
 
-def _close(chain: Chain, operands: Sequence[Sequence[Term]], field: str, *, positions: bool) -> Clause:
+def _close(chain: Chain, operands: Sequence[Sequence[Term]], field: str) -> Clause:
     """Return what holds wherever the chain does: first tokens close to each other, two and two."""
-    firsts = [_first(terms, positions=positions) for terms in operands]
+    firsts = [_first(terms) for terms in operands]
     longest = [max(len(term.atoms) for term in terms) for terms in operands]
     if len(operands) == 2:
         if not all(firsts):
             return Every()
         low, high = _reach(chain, longest[0], longest[1])
-        return _within(field, firsts[0], firsts[1], 1 if chain.ordered else low, high)
+        return Within(field, firsts[0], firsts[1], 1 if chain.ordered else low, high)
     # The whole lies in distance + sum of lengths, so two begins lie less far apart than that.
     far = chain.distance + sum(longest) - 1
     numbers = range(len(operands))
     pairs = combinations(numbers, 2) if len(operands) <= _ALL_PAIRS else pairwise(numbers)
     return both(
-        _within(field, firsts[left], firsts[right], 1 if chain.ordered else -far, far)
+        Within(field, firsts[left], firsts[right], 1 if chain.ordered else -far, far)
         for left, right in pairs
         if firsts[left] and firsts[right]
     )
-
-
-def _within(field: str, left: tuple[Atom, ...], right: tuple[Atom, ...], low: int, high: int) -> Clause:
-    return Within(field, left, right, low, high)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from heliograph.query.tree import Atom, Mode
 
+PATTERN_COST = 8
+"""What a prefix costs where its positions are asked for, next to a look-up by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Every:
@@ -125,6 +128,22 @@ def without(clause: Clause) -> Clause:
             return inner
         case _:
             return Without(clause)
+
+
+def cost(clause: Clause) -> int:
+    """Return roughly how much work a clause is, in look-ups of a word; patterns and distances are dear."""
+    match clause:
+        case Both(parts) | Either(parts):
+            return sum(map(cost, parts))
+        case Without(inner):
+            return cost(inner)
+        case Phrase(_, atoms):
+            patterns = sum(atom.mode is Mode.PREFIX for atom in atoms)
+            return len(atoms) + PATTERN_COST * patterns
+        case Within(_, left, right):
+            return PATTERN_COST * (len(left) + len(right))
+        case _:
+            return 1
 
 
 def describe(clause: Clause, indent: str = "") -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from heliograph.index.bounds import HAS, LONGEST, VALUE, Plan, all_of, any_of, at_most, exactly, phrase_plan
 from heliograph.index.chains import plan_chain
-from heliograph.index.clauses import Between, Clause, Every, Nothing, Word, describe, without
+from heliograph.index.clauses import Between, Clause, Every, Nothing, Word, cost, describe, without
 from heliograph.index.decide import micros
 from heliograph.query.tree import (
     KEYWORD_FIELDS,
@@ -37,12 +37,21 @@ from heliograph.query.tree import (
     Text,
 )
 
+# Look-ups in all: about what takes as long as reading and checking a few hundred documents.
+_DEAR = 6000
+
 
 def plan(node: Node, *, positions: bool = True) -> Plan:
     """Return bounds around the documents for which `query.match.matches` is true.
 
-    With `positions` false no positions are asked for prefixes, which an engine may find too many words for.
+    With `positions` false, or where the query is as large as a topic of many concepts, neither distances nor phrases
+    with prefixes are asked for, only their words: an engine may find too many words for a prefix.
     """
+    bounds = _plan(node, positions=positions)
+    return _plan(node, positions=False) if positions and cost(bounds.possible) > _DEAR else bounds
+
+
+def _plan(node: Node, *, positions: bool) -> Plan:
     match node:
         case Text(what, field):
             fields = (field,) if field else TEXT_FIELDS
@@ -56,11 +65,11 @@ def plan(node: Node, *, positions: bool = True) -> Plan:
         case All():
             return exactly(Every())
         case And(nodes):
-            return all_of(plan(part, positions=positions) for part in nodes)
+            return all_of(_plan(part, positions=positions) for part in nodes)
         case Or(nodes):
-            return any_of(plan(part, positions=positions) for part in nodes)
+            return any_of(_plan(part, positions=positions) for part in nodes)
         case Not(inner):
-            bounds = plan(inner, positions=positions)
+            bounds = _plan(inner, positions=positions)
             return Plan(without(bounds.sure), without(bounds.possible))
 
 

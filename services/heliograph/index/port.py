@@ -11,6 +11,7 @@ from heliograph.core.article import Document, Evidence
 from heliograph.query.tree import Node
 
 Sort = Literal["newest", "oldest", "score"]
+"""`score` puts the best match of any topic first (to three decimals), then the newer document."""
 FACETS = ("topic", "concept", "source", "country", "ownership", "language", "feed")
 """Fields that `aggregate` counts values of."""
 
@@ -78,7 +79,10 @@ class Index(Protocol):
     """
 
     def upsert(self, documents: Sequence[Document]) -> None:
-        """Write or replace by `article.id`. Raises IndexUnavailable."""
+        """Write or replace by `article.id`, all or nothing.
+
+        Raises IndexUnavailable, and BadInput for a document that can never be written, naming its id.
+        """
         ...
 
     def search(self, request: Search) -> Page:
@@ -88,7 +92,10 @@ class Index(Protocol):
     def aggregate(
         self, request: Search, *, facets: Sequence[str] = FACETS, buckets: int = 60, size: int = 10
     ) -> Aggregates:
-        """Count over time, in at most `buckets` buckets of a round interval, and by field, `size` values each."""
+        """Count over time, in at most `buckets` buckets of a round interval, and by field, `size` values each.
+
+        A range on both sides of 1970 takes two buckets at least. Raises QueryError for a field not in FACETS.
+        """
         ...
 
     def get(self, article_id: str) -> Document | None: ...
