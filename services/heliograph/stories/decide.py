@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from heliograph.core.article import Article, Story
 from heliograph.core.ids import stable_id
@@ -14,9 +15,10 @@ SHORT_TEXT = 8
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is remembered of one article: its revision and the story as it stood when that revision came."""
+    """What is remembered of one article: its last event, and the story as it stood then."""
 
     revision: str
+    at: datetime
     story: Story
 
 
@@ -31,20 +33,28 @@ def copy_key(article: Article) -> str:
     return stable_id("copy", text)
 
 
-def assign(article: Article, *, seen: Seen | None, known: Story | None) -> Story:
-    """Return the story of an article.
+def story_id(first: str) -> str:
+    """Return the id of the story that this article opens."""
+    return stable_id("story", first)
+
+
+def assign(article: Article, at: datetime, *, seen: Seen | None, known: Story | None) -> Story:
+    """Return the story of an article that entered the log at `at`.
 
     `seen` is what is remembered of this very article, `known` the story as it stands now: the one that the article is
-    in already or, for an article never seen, the one that a copy of its text is in; both None for a new text.
+    in already or opened or, for any other article, the one that a copy of its text is in; both None for a new text.
 
-    The same article again gets the same story again, figures included, so that handling an event twice changes
-    nothing. A new revision stays in its story, whatever its text says now, and is no new copy.
+    The same event again gets the same story again, figures included, so that handling it twice changes nothing. The
+    article at a later time or in a new revision stays in its story, whatever its text says now, with the figures of
+    the present: it is no new copy.
     """
     if seen is not None:
-        if seen.revision == article.revision or known is None:
+        if (seen.revision, seen.at) == (article.revision, at) or known is None:
             return seen.story
         return Story(id=known.id, first=seen.story.first, copies=known.copies, outlets=known.outlets)
     if known is None:
-        return Story(id=stable_id("story", article.id), first=True, copies=1, outlets=(article.source,))
+        return Story(id=story_id(article.id), first=True, copies=1, outlets=(article.source,))
+    if known.id == story_id(article.id):
+        return Story(id=known.id, first=True, copies=known.copies, outlets=known.outlets)
     outlets = known.outlets if article.source in known.outlets else (*known.outlets, article.source)
     return Story(id=known.id, first=False, copies=known.copies + 1, outlets=outlets)

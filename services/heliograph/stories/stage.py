@@ -51,7 +51,7 @@ class StoriesStage:
         at = envelope.ingested or envelope.time
         key = copy_key(article)
         seen, known = window.lookup(article.id, key, at)
-        story = assign(article, seen=seen, known=known)
+        story = assign(article, at, seen=seen, known=known)
         window.remember(article, key, story, at)
         flagged = Envelope(
             id=event_id("article.flagged", envelope.id),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from heliograph.core.article import Article, Story
-from heliograph.stories.decide import Seen
+from heliograph.stories.decide import Seen, story_id
 
 WINDOW = timedelta(hours=96)
 """Agency copy is reprinted for days; after four a text that comes back is news again."""
@@ -63,20 +63,26 @@ class Window:
         return len(self._articles)
 
     def lookup(self, article_id: str, key: str, at: datetime) -> tuple[Seen | None, Story | None]:
-        """Return what is remembered of the article, and its story (else that of a copy of its text) as it stands."""
+        """Return what is remembered of the article, and its story (else that of a copy of its text) as it stands.
+
+        A story that lives on copies can outlive what is remembered of its first article, which then finds it again.
+        """
         horizon = self._horizon(at)
         seen = self._articles.get(article_id, horizon)
-        story = seen.story.id if seen is not None else self._texts.get(key, horizon)
-        return seen, self._stories.get(story, horizon) if story else None
+        if seen is not None:
+            return seen, self._stories.get(seen.story.id, horizon)
+        opened = self._stories.get(story_id(article_id), horizon)
+        copied = self._texts.get(key, horizon)
+        return None, opened or (self._stories.get(copied, horizon) if copied else None)
 
     def remember(self, article: Article, key: str, story: Story, at: datetime) -> None:
         """Keep that the article, with a text of this key, is in the story as given."""
         self._newest = max(self._newest, at)
         horizon = self._horizon(at)
-        self._articles.put(article.id, Seen(article.revision, story), at, horizon)
-        # A text belongs to the story that had it first: a revision that comes to say what another story says already
-        # must not pull that story's later copies over.
-        self._texts.put(key, self._texts.get(key, horizon) or story.id, at, horizon)
+        self._articles.put(article.id, Seen(article.revision, at, story), at, horizon)
+        # A text belongs to the story of whoever had it last. Giving it to the first would hang on events older than
+        # the window, which a log that was trimmed no longer tells.
+        self._texts.put(key, story.id, at, horizon)
         known = self._stories.get(story.id, horizon)
         # An event handled again carries the figures of its time; the story keeps the latest.
         latest = story if known is None or story.copies >= known.copies else known
