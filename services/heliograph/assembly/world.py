@@ -62,12 +62,16 @@ class World:
         self.writes_index = writes_index
         self._indexes: dict[str, Index] = {}
         self._closers: list[Callable[[], None]] = []
-        self.definitions: Definitions = load_definitions(self.folders)
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Folders of topics and concepts, the shipped one first; later ones win."""
         return (defaults_folder(), self.settings.data)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """Topics and concepts in force; read when first asked for, and replaced as a whole."""
+        return load_definitions(self.folders)
 
     @cached_property
     def log(self) -> EventLog:
