@@ -30,8 +30,8 @@ class DemoServer:
     """A running demo server; made by `start`.
 
     `url` has no slash at its end. Everything is served under `trouble_url` too, a port of its own under which the
-    broken feeds are listed: a polite reader leaves a host alone that says 429. `sources` is what `defaults/sources.yaml` would say of this world. `canary_hits`
-    counts the readers that fell for an external entity.
+    broken feeds are listed: a polite reader leaves a host alone that says 429. `sources` is what
+    `defaults/sources.yaml` would say of this world. `canary_hits` counts the readers that fell for an external entity.
     """
 
     def __init__(self, world: World, now: Now, *, hostile: bool) -> None:
