@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +13,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from heliograph.core.event import ArticleFetched, DeadLetter, Envelope
+from heliograph.errors import FeedError, LogUnavailable
+from heliograph.fetch.decide import Policy
 from heliograph.fetch.http import HttpFetcher, HttpOptions
+from heliograph.fetch.ledger_memory import MemoryLedger
+from heliograph.fetch.poll import Ports
+from heliograph.fetch.port import Feed, FeedState, ParsedFeed, ParsedItem, Subscription, Update
+from heliograph.fetch.replay import ReplayFetcher
+from heliograph.fetch.stage import Ingest, IngestOptions
 
 START = datetime(2026, 1, 17, 12, tzinfo=UTC)
 
@@ -132,3 +142,108 @@ async def fetcher(clock: Clock) -> AsyncIterator[Callable[..., HttpFetcher]]:
     yield make
     for one in made:
         await one.close()
+
+
+URL = "https://outlet.example/feed"
+FEED = Subscription(
+    id="outlet-en", url=URL, source="outlet", source_title="Outlet", country="ge", language="en-GB", ownership="private"
+)
+
+
+def document(*titles: str, text: str = "Text.") -> bytes:
+    return json.dumps([[title, f"https://outlet.example/{title}?utm_source=rss", text] for title in titles]).encode()
+
+
+async def parse(body: bytes, content_type: str, url: str, subscription: Subscription, /) -> ParsedFeed:
+    assert url == subscription.url
+    assert content_type in ("", "application/json")
+    if not body.startswith(b"["):
+        raise FeedError("no list of items", reason="not-a-feed")
+    items = [ParsedItem(title=title, link=link, text=text) for title, link, text in json.loads(body)]
+    return ParsedFeed(title="Outlet's feed", items=tuple(items))
+
+
+class Log:
+    """Takes events by id, as the real one does, and can be away or break after taking them."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, Envelope] = {}
+        self.calls = 0
+        self.away = 0
+        self.letters: list[DeadLetter] = []
+
+    def append(self, events: list[Envelope]) -> None:
+        self.calls += 1
+        if self.away:
+            self.away -= 1
+            raise LogUnavailable("the disk is full: make room")
+        for event in events:
+            self.events.setdefault(event.id, event)
+
+    @property
+    def titles(self) -> list[str]:
+        return [event.data.article.title for event in self.events.values() if isinstance(event.data, ArticleFetched)]
+
+
+class World:
+    """A ledger, recordings, a log and a service over them that can be started anew."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.ledger: MemoryLedger = MemoryLedger()
+        self.fetcher = ReplayFetcher({})
+        self.log = Log()
+        self.polls: list[tuple[str, str]] = []
+        self.read = parse
+        self.parse: Any = parse
+        self.url, self.feed, self.document = URL, FEED, document
+
+    def observe_poll(self, feed: str, outcome: str, seconds: float, received: int) -> None:
+        assert seconds >= 0
+        assert received >= 0
+        self.polls.append((feed, outcome))
+
+    def service(self, **options: Any) -> Ingest:
+        ports = Ports(
+            ledger=self.ledger,
+            fetcher=self.fetcher,
+            parse=self.parse,
+            append=self.log.append,
+            bury=self.log.letters.append,
+            observer=self,
+        )
+        return Ingest(ports, IngestOptions(policy=Policy(), **options), self.clock, lambda: 0.5)
+
+    @asynccontextmanager
+    async def running(self, **options: Any) -> AsyncIterator[Ingest]:
+        ingest = self.service(**options)
+        task = asyncio.create_task(ingest.run())
+        await asyncio.sleep(0)
+        try:
+            yield ingest
+        finally:
+            ingest.stop()
+            (ended,) = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(ended, asyncio.CancelledError), ended
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        """Give other tasks and threads their turn until the condition holds."""
+        while not condition():  # noqa: ASYNC110 - what is waited for is another thread's, which sets no event
+            await asyncio.sleep(0.001)
+
+    async def poll(self, ingest: Ingest, feed: str = "outlet-en") -> Feed:
+        await self.until(lambda: ingest.status().feeds)
+        return await asyncio.wait_for(asyncio.wrap_future(ingest.poll_now(feed)), 10)
+
+    @property
+    def state(self) -> Any:
+        return self.ledger.feeds()[0].state
+
+
+@pytest.fixture
+def world(clock: Any) -> World:
+    made = World(clock)
+    made.ledger.edit(put=[FEED])
+    # Not due by itself, so that a test's own polls are all there are.
+    made.ledger.save([Update(FeedState(feed=FEED.id, next_poll=START + timedelta(hours=1)))])
+    return made

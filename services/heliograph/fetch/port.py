@@ -205,9 +205,7 @@ class ParseBody(Protocol):
     Raises FeedError for bytes that are no feed, Unavailable where the parser itself is away.
     """
 
-    async def __call__(
-        self, body: bytes, content_type: str, url: str, subscription: Subscription, /
-    ) -> ParsedFeed: ...
+    async def __call__(self, body: bytes, content_type: str, url: str, subscription: Subscription, /) -> ParsedFeed: ...
 
 
 class Observer(Protocol):

@@ -103,7 +103,10 @@ class Scheduler:
             self._queues[host].remove(feed)
 
     def hurry(self, feed: str) -> bool:
-        """Make the feed due now, even while its host is held; False where it is unknown."""
+        """Make the feed due now, even while its host is held; False where it is unknown.
+
+        One that is in flight is polled once more after that, unless `satisfied` is called before it ends.
+        """
         if feed not in self._hosts:
             return False
         self._urgent.add(feed)
@@ -111,6 +114,10 @@ class Scheduler:
             self._push(feed, self._now().timestamp())
         self._wake.set()
         return True
+
+    def satisfied(self, feed: str) -> None:
+        """Take back the hurry: the poll that is ending has done what was asked for."""
+        self._urgent.discard(feed)
 
     async def run(self) -> None:
         """Poll until cancelled; then the polls under way are cancelled too."""
@@ -196,7 +203,9 @@ class Scheduler:
         if answer.hold_host is not None:
             self._holds[host] = answer.hold_host.timestamp()
         if feed in self._hosts:
-            self._push(feed, answer.due.timestamp())
+            # Hurried while it was in flight: what it has just brought may be older than the wish.
+            again = feed in self._urgent
+            self._push(feed, self._now().timestamp() if again else answer.due.timestamp())
         self._give_turn(host)
 
     def _give_turn(self, host: str) -> None:

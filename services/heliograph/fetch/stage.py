@@ -102,7 +102,7 @@ class Ingest:
             self._threads.shutdown(wait=True, cancel_futures=True)
             for waiters in self._waiters.values():
                 for waiter in waiters:
-                    waiter.cancel()
+                    waiter.set_exception(UsageError("the service ingest has ended"))
             await self._ports.fetcher.close()
 
     def stop(self) -> None:
@@ -139,6 +139,8 @@ class Ingest:
         return waiter
 
     def _hurry(self, feed: str, waiter: Future[Feed]) -> None:
+        if not waiter.set_running_or_notify_cancel():
+            return
         if self._scheduler.hurry(feed):
             self._waiters.setdefault(feed, []).append(waiter)
         else:
@@ -173,6 +175,8 @@ class Ingest:
         for name in self._feeds.keys() - {feed.subscription.id for feed in feeds}:
             del self._feeds[name]
             self._scheduler.remove(name)
+            for waiter in self._waiters.pop(name, []):
+                waiter.set_exception(UsageError(f"the feed {name!r} has been removed"))
         for name, moment in spread(dues, now, self._options.start_rate).items():
             self._scheduler.add(name, host_of(self._feeds[name].subscription.url), moment)
 
@@ -190,11 +194,14 @@ class Ingest:
             await self._committer.save(work)
         finally:
             self._held -= poll.held
-        self._feeds[name] = Feed(self._feeds.get(name, feed).subscription, decision.state)
+        current = self._feeds.get(name)
+        if current is not None and current.subscription.url == feed.subscription.url:
+            self._feeds[name] = Feed(current.subscription, decision.state)
         outcome = decision.state.last_outcome
         self._ports.observer.observe_poll(name, outcome, monotonic() - poll.started, poll.received)
+        self._scheduler.satisfied(name)
         for waiter in self._waiters.pop(name, []):
-            waiter.set_result(self._feeds[name])
+            waiter.set_result(Feed(feed.subscription, decision.state))
         return Next(decision.state.next_poll or self._now(), decision.hold_host)
 
     def _hold(self, poll: Poll, size: int) -> None:
