@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from heliograph.web.app import create_app
-from heliograph.web.port import WebDeps
+from heliograph.web.deps import WebDeps
 from heliograph.web.server import WebServer
 
 NAME = "web_newsroom"

@@ -22,8 +22,9 @@ from heliograph.query.tree import Node
 from heliograph.query.view import View
 from heliograph.runtime.metrics import Metrics
 from heliograph.runtime.stage import StepHealth
+from heliograph.web.deps import WebDeps
 from heliograph.web.live import LiveBus
-from heliograph.web.port import AlertRow, Ask, ChannelRow, FeedRow, NewFeed, TopicRow, WebDeps
+from heliograph.web.port import AlertRow, Ask, ChannelRow, FeedRow, NewFeed, TopicRow
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 CONCEPTS = {

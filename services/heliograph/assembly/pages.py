@@ -20,6 +20,7 @@ from heliograph.fetch.port import Feed
 from heliograph.fetch.urls import shown
 from heliograph.index.port import Search
 from heliograph.runtime.stage import StepHealth
+from heliograph.web.deps import WebDeps
 from heliograph.web.live import LiveBus
 from heliograph.web.port import (
     AlertRow,
@@ -32,7 +33,6 @@ from heliograph.web.port import (
     NewFeed,
     Scope,
     TopicRow,
-    WebDeps,
 )
 
 _STATUS = {

@@ -1,6 +1,7 @@
 """The web room: pages, the JSON API, the live list, feeds out, and the health of the process.
 
     port.py        what the pages need of their neighbours: small protocols and rows; compose.py adapts
+    deps.py        WebDeps: all that the application is given, in one bundle
     decide.py      pure: a request's parameters -> what to ask; times such as now-7d; adding a filter to a query
     guard.py       pure rules for Host and Origin, and the middleware that applies them with the security headers
     highlight.py   pure: evidence offsets -> escaped HTML with marks, snippets cut at word boundaries

@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Route
 from heliograph.errors import Unavailable, UsageError
 from heliograph.web.ask import Asker, blank_feed
 from heliograph.web.decide import ParameterError, read_int
-from heliograph.web.port import NewFeed, WebDeps
+from heliograph.web.deps import WebDeps
+from heliograph.web.port import NewFeed
 from heliograph.web.present import FACET_TITLES, redact
 from heliograph.web.shapes import (
     AlertsAnswer,

@@ -18,13 +18,13 @@ from starlette.staticfiles import StaticFiles
 from heliograph.errors import Unavailable, UsageError
 from heliograph.web.api import Api, answer, error_answer, unavailable_headers, usage_body
 from heliograph.web.ask import Asker
+from heliograph.web.deps import WebDeps
 from heliograph.web.desk import Desk
 from heliograph.web.guard import Guard, secure
 from heliograph.web.health import Health, RequestTimer
 from heliograph.web.openapi import describe
 from heliograph.web.out import FeedsOut
 from heliograph.web.pages import Pages
-from heliograph.web.port import WebDeps
 from heliograph.web.present import redact
 from heliograph.web.render import STATIC, Renderer
 from heliograph.web.shapes import ErrorBody

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from heliograph.errors import QueryError
 from heliograph.query.tree import Node
 from heliograph.web.decide import Params, read_params
-from heliograph.web.port import AlertRow, Ask, Counts, FeedRow, Found, WebDeps
+from heliograph.web.deps import WebDeps
+from heliograph.web.port import AlertRow, Ask, Counts, FeedRow, Found
 from heliograph.web.present import redact
 from heliograph.web.shapes import Topic, make_topic
 

@@ -20,7 +20,8 @@ from heliograph.errors import DeliveryError, UsageError
 from heliograph.web.api import read_body
 from heliograph.web.ask import Asker
 from heliograph.web.decide import add_filter
-from heliograph.web.port import FeedRow, NewFeed, WebDeps
+from heliograph.web.deps import WebDeps
+from heliograph.web.port import FeedRow, NewFeed
 from heliograph.web.present import redact, safe_link
 from heliograph.web.render import Renderer, query_string
 

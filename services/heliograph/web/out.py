@@ -20,7 +20,8 @@ from starlette.routing import BaseRoute, Route
 
 from heliograph.web.ask import Asker
 from heliograph.web.decide import Params
-from heliograph.web.port import Found, WebDeps
+from heliograph.web.deps import WebDeps
+from heliograph.web.port import Found
 from heliograph.web.present import Card, card_of, iso
 from heliograph.web.render import query_string
 from heliograph.web.shapes import EXCERPT

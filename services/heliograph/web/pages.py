@@ -15,8 +15,9 @@ from heliograph.web.api import usage_body
 from heliograph.web.ask import Asker
 from heliograph.web.chart import draw
 from heliograph.web.decide import QUICK_RANGES, Params, add_filter, filters_of
+from heliograph.web.deps import WebDeps
 from heliograph.web.health import run_checks
-from heliograph.web.port import Counts, WebDeps
+from heliograph.web.port import Counts
 from heliograph.web.present import FACET_TITLES, card_of, full_of, redact, value_label
 from heliograph.web.render import Renderer, query_string
 

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from heliograph.query.tree import Node
 from heliograph.web.ask import Asker
 from heliograph.web.decide import MAX_CURSOR, ParameterError
+from heliograph.web.deps import WebDeps
 from heliograph.web.live import Closed, Lagged, LiveEvent, Subscription
-from heliograph.web.port import WebDeps
 from heliograph.web.present import card_of
 from heliograph.web.render import Renderer
 from heliograph.web.shapes import make_item
