@@ -57,6 +57,7 @@ def test_the_config_file_may_be_named_by_flag_or_variable(tmp_path: Path, monkey
         ('[[policies]]\nquery = "a"', "setting 'policies.0.name' is missing"),
         ('[[policies]]\nname = "a"\nchanels = []', "did you mean 'channels'?"),
         ('tier = "both"', "setting 'tier'"),
+        ('[retention]\nalerts = "1d"', "at least 5d"),
     ],
 )
 def test_a_wrong_file_is_one_line_that_names_key_and_cure(text: str, expected: str) -> None:

@@ -26,7 +26,7 @@ from heliograph.core.codec import decode
 from heliograph.core.event import ARTICLES, FLAGGED, MATCHES, Envelope
 from heliograph.detect.engine import Engine
 from heliograph.detect.stage import DetectStage
-from heliograph.errors import SettingsError, UsageError
+from heliograph.errors import CodecError, SettingsError, UsageError
 from heliograph.index.stage import IndexStage
 from heliograph.program import Program, all_alive
 from heliograph.runtime.stage import Step, StepHealth
@@ -137,6 +137,11 @@ def _flagged(here: World) -> Callable[[], Iterator[Envelope]]:
     """Return what the stories stage rebuilds its window from: the flagged events of the last window."""
 
     def past() -> Iterator[Envelope]:
-        return (decode(message.value) for message in here.log.scan(FLAGGED, here.now() - STORY_WINDOW))
+        for message in here.log.scan(FLAGGED, here.now() - STORY_WINDOW):
+            try:
+                yield decode(message.value)
+            except CodecError:
+                # Its readers have put it into the dead letters; a window can do without it.
+                continue
 
     return past

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -85,7 +85,16 @@ class RetentionSettings(Section):
     log: Duration = Field(timedelta(days=14), description="Events in the log.")
     archive: Duration = Field(timedelta(days=14), description="All articles, for searches of everything.")
     flagged: Duration = Field(timedelta(days=3650), description="Flagged articles.")
+    alerts: Duration = Field(timedelta(days=365), description="Delivered alerts and their attempts; at least 5d.")
     dead_letters: Duration = Field(timedelta(days=90), description="What was refused, with its bytes.")
+
+    @field_validator("alerts")
+    @classmethod
+    def _outlives_stories(cls, value: timedelta) -> timedelta:
+        # A story takes copies for 96 hours; one whose alert was forgotten by then would be alerted again.
+        if value < timedelta(days=5):
+            raise ValueError("alerts must be kept for at least 5d, longer than any story lasts")
+        return value
 
 
 class LogSettings(Section):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from heliograph import __version__
 from heliograph.alert.deliver import send_now
+from heliograph.alert.format import sample_alert
 from heliograph.alert.port import Find
 from heliograph.assembly.collection import Collection, find, new_feed, policy
 from heliograph.assembly.delivery import Delivery, holds
-from heliograph.assembly.samples import test_alert
 from heliograph.assembly.world import INDEXES, World
 from heliograph.core.article import Document
 from heliograph.detect.files import defaults_folder
@@ -132,7 +132,7 @@ class Rows:
         if notifier is None:
             known = ", ".join(self._delivery.notifiers) or "none"
             raise UsageError(f"no channel {name!r}; known: {known}")
-        receipt = send_now(notifier, test_alert(name, self._world.now()))
+        receipt = send_now(notifier, sample_alert(name, self._world.now()))
         return f"{name} took the test message" + (f" (HTTP {receipt.status})" if receipt.status else "")
 
 

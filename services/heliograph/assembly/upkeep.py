@@ -40,6 +40,7 @@ class Retention:
         world, kept, now = self._world, self._world.settings.retention, self._world.now()
         gone = {topic: world.log.trim(topic, _before(now, kept.log)) for topic in (ARTICLES, MATCHES, FLAGGED)}
         gone[DEAD_LETTERS] = world.log.trim(DEAD_LETTERS, _before(now, kept.dead_letters))
+        gone["alerts"] = world.alerts.purge(_before(now, kept.alerts))
         gone["index flagged"] = world.index("flagged").purge(_before(now, kept.flagged))
         gone["index archive"] = world.index("archive").purge(_before(now, kept.archive))
         for name, count in gone.items():
