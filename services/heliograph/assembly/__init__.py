@@ -1,12 +1,18 @@
 """Where neighbours meet: the small adapters that compose.py puts between rooms which do not know each other.
 
-world.py      all stores and definitions of one installation, opened when first asked for
-parsing.py    parse -> fetch: bodies to items, in a child process
-feeds.py      sources file -> ledger; ledger -> rows for pages and the command line
-alerts.py     channels and policies of the settings -> notifiers, deliverer; history -> rows
-pages.py      everything -> what the web pages need
-live.py       index stage -> live list
-upkeep.py     retention, and topics edited while the program runs
-replay.py     the log or the dead letters -> a stage, once more
-doctor.py     what is wrong, and what to do
+world.py           all stores and definitions of one installation, opened when first asked for
+parsing.py         parse -> fetch: bodies to items, in a child process
+collection.py      sources file -> ledger -> the ingest service; what pages and the command line see of it
+subscriptions.py   the ledger as the command line edits and looks at it
+delivery.py        channels and policies of the settings -> notifiers, the alert stage, the deliverer
+deliveries.py      the alert history as the command line lists and retries it
+found.py           the indexes as the command line searches them
+pages.py           everything -> what the web pages need
+live.py            index stage -> live list
+upkeep.py          retention, and topics edited while the program runs
+replay.py          the log -> a stage, once more
+replay_detect.py   the same for detection, compared with what was recorded
+replay_letters.py  dead letters -> the stage that refused them
+doctor.py          what is wrong, and what to do
+doctor_stores.py   the same for everything in the data folder
 """

@@ -8,8 +8,10 @@ atoms.py     the distinct words, prefixes and stems of all topics; from a spelli
 pivot.py     the few keys under which a topic is registered
 registry.py  topics by key; which topics an article calls up
 verify.py    one article against one topic
+places.py    where the terms of topics stand in one article, worked out once
 engine.py    all topics compiled into one matcher; pure
 score.py     how much of an article is about its topic; pure
 stage.py     articles -> matches
+scan.py      JSON Lines in, JSON Lines out: what `heliograph scan` does
 examples.py  runs the examples of topics; looks definitions over
 """

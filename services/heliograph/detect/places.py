@@ -99,8 +99,7 @@ def _only(operand: Operand, there: set[Term]) -> Operand:
         case Concept(name, terms, position):
             return Concept(name, tuple(term for term in terms if term in there), position)
         case AnyOf(operands):
-            # Each is a term or a concept: an or-group holds no other.
-            return AnyOf(tuple(_only(each, there) for each in operands))  # type: ignore[misc]
+            return AnyOf(tuple(_only(each, there) for each in operands))  # type: ignore[misc]  # it holds no other group
 
 
 def terms_of(operand: Operand) -> list[Term]:
