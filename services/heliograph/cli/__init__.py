@@ -66,7 +66,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status. Never raises, never prints a traceback for a user's mistake."""
     command = typer.main.get_command(build_app())
     try:
-        status = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        given = list(arguments) if arguments is not None else None
+        status = command.main(args=given, prog_name="heliograph", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except typer.Exit as leaving:
@@ -82,8 +83,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader (`head`, a pager) has seen enough; Python would complain again when it flushes at exit.
+    except (BrokenPipeError, SystemExit):
+        # The reader (`head`, a pager) has seen enough, and typer leaves by SystemExit for nothing else in this mode.
+        # Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

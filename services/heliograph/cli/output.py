@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -46,9 +47,9 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format
     """
     listed = list(rows)
     if form is Format.json:
-        json.dump(listed, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
-        sys.stdout.write("\n")
+        sys.stdout.write(_json(listed, indent=2))
     elif form is Format.csv:
+        _never_stumble()
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
         writer.writerows([_safe_cell(_cell(row.get(column))) for column in columns] for row in listed)
@@ -59,8 +60,7 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: Format
 def show_one(value: Mapping[str, Any], columns: Sequence[str], form: Format) -> None:
     """Print one thing: as one JSON object with every key, as one CSV row, or as `details` of what is not zero."""
     if form is Format.json:
-        json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
-        sys.stdout.write("\n")
+        sys.stdout.write(_json(value, indent=2))
     elif form is Format.csv:
         show([value], columns, form)
     else:
@@ -81,11 +81,12 @@ def details(values: Mapping[str, Any]) -> None:
 
 def write_line(value: Mapping[str, Any]) -> None:
     """Print one line of JSON."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
+    sys.stdout.write(_json(value))
 
 
 def console() -> Console:
     """Return a console on stdout: colour and width of the terminal, or plain text for a pipe."""
+    _never_stumble()
     if sys.stdout.isatty():
         return Console(highlight=False)
     # Nothing is folded for a pipe, so that a line found by grep is a whole row.
@@ -106,6 +107,22 @@ def progress(doing: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=notes(), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(doing, total=total)
         yield lambda more: bar.advance(task, more)
+
+
+def _never_stumble() -> None:
+    """Let what the terminal's charset lacks be shown as `?`: better a gap than no answer."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain) + "\n"
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # Half a surrogate pair, or a terminal of another charset: escaped, it is still the same JSON.
+        return json.dumps(value, indent=indent, default=_plain) + "\n"
+    return text
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:

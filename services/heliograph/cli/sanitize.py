@@ -23,8 +23,11 @@ def register(app: typer.Typer) -> None:
             if not line.strip():
                 continue
             try:
-                write_line(sanitize_line(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
+                given = json.loads(line)
+                if not isinstance(given, dict) or not isinstance(given.get("html"), str):
+                    raise ValueError("it is none")
+                write_line(sanitize_line(given))
+            except (ValueError, RecursionError) as error:
                 failed = True
                 write_line({"error": f"line {number}: expected one JSON object with a text `html`: {error}"})
         if failed:
