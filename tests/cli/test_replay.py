@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from heliograph.eventlog.port import Entry
 from heliograph.eventlog.sqlite import SqliteLog
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Answer, Desk, Make, Run
+    from tests.cli.conftest import Answer, Desk, Make, Run, Site
 
 
 def counts(answer: Answer) -> dict[str, tuple[int, int]]:
@@ -135,10 +136,27 @@ def test_articles_that_wait_for_detection_are_no_difference(hg: Run, filled: Des
     assert {row["topic"]: row for row in answer.json}["tea"]["articles"] == 4
 
 
+@pytest.mark.usefixtures("filled")
+def test_alerts_that_would_have_been_are_counted_and_not_sent(hg: Run, folder: Path, site: Site) -> None:
+    (folder / "heliograph.toml").write_text(
+        f'[[channels]]\nname = "desk"\ntype = "webhook"\nurl = "{site.url}/hook"\n'
+        'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\n'
+        '[[policies]]\nname = "english"\nquery = "language: en"\nchannels = ["desk"]\n',
+        encoding="utf-8",
+    )
+    answer = hg("replay", "--to", "alert", "--format", "json")
+    assert answer.status == 0
+    (row,) = answer.json
+    assert (row["channel"], row["topic"], row["alerts"], row["updates"]) == ("desk", "tea", 2, 0)
+    assert hg("alerts", "list", "--format", "json").json == []
+    assert site.posted == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         [],
+        ["--to", "alert", "--topic", "articles"],
         ["--topic", "articles"],
         ["--to", "stories"],
         ["--to", "index", "--topic", "matches"],

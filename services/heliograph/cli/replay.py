@@ -37,6 +37,7 @@ class Target(StrEnum):
     ALL = "all"
 
 
+_OF_EVENTS = (Target.INDEX, Target.DETECT, Target.ALERT)
 _LETTER = ("place", "time", "stage", "reason", "state", "size", "cause")
 _LETTER_CSV = (*_LETTER, "origin", "content_type", "topic")
 _COMPARED = ("topic", "version", "articles", "compared", "recorded", "matched", "missing", "new", "changed")
@@ -68,6 +69,8 @@ def register(app: typer.Typer) -> None:
         --to detect matches the articles again with the topics in force and compares with what was recorded; exit 1
         where one version of a topic gave different matches.
 
+        --to alert counts the alerts that the policies in force would have made; nothing is sent or kept.
+
         --topic dead-letters lists the dead letters; with --to STAGE those of the stage, and with --to all every one, is
         handed again to the stage that refused it; exit 1 where one is refused again.
         """
@@ -79,9 +82,9 @@ def register(app: typer.Typer) -> None:
             now = here.now()
             span = Span(moment("--from", since, now), moment("--until", until, now))
             require_order(span.since, span.until, ("--from", "--until"))
-            if topic is not LogTopic.dead_letters and not place and to not in (Target.INDEX, Target.DETECT):
+            if topic is not LogTopic.dead_letters and not place and to not in _OF_EVENTS:
                 raise UsageError(
-                    "replay: say --to index, --to detect, or --topic dead-letters (and --to all to hand them over)"
+                    "replay: say --to index, detect or alert, or --topic dead-letters (and --to all to hand them over)"
                 )
             require_log(here)
             if place:
@@ -90,8 +93,10 @@ def register(app: typer.Typer) -> None:
                 _letters(here, span, to, form)
             elif to is Target.INDEX:
                 _index(here, span, topic, form)
-            else:
+            elif to is Target.DETECT:
                 _detect(here, span, topic, form)
+            else:
+                _alert(here, span, topic, form)
 
 
 def _index(here: World, span: Span, topic: LogTopic | None, form: Format) -> None:
@@ -126,6 +131,17 @@ def _detect(here: World, span: Span, topic: LogTopic | None, form: Format) -> No
     notes().print(same, style="dim", markup=False)
     if differing:
         raise typer.Exit(1)
+
+
+def _alert(here: World, span: Span, topic: LogTopic | None, form: Format) -> None:
+    from heliograph.assembly.replay import kept, require_topic
+    from heliograph.assembly.replay_alerts import expected
+    from heliograph.core.event import FLAGGED
+
+    require_topic(topic or "", [FLAGGED], "alert")
+    with progress("flagged articles against the policies", kept(here, FLAGGED)) as tick:
+        rows = expected(here, span, tick)
+    show(rows, ("channel", "topic", "alerts", "updates", "alerts_a_day"), form, title="alerts there would have been")
 
 
 def _original(here: World, place: str) -> bytes:
