@@ -147,6 +147,23 @@ async def test_a_held_host_is_left_alone_until_the_pause_is_over_unless_a_person
     assert Counter(polls.log) == {"a/0": 2, "a/1": 1, "a/2": 1, "a/3": 2, "b/1": 1}
 
 
+async def test_a_feed_that_always_asks_for_a_pause_starves_no_other_of_its_host(polls: Polls, clock: Any) -> None:
+    def answer(feed: str) -> Next:
+        soon = clock.now + timedelta(seconds=10)
+        return Next(soon, hold_host=soon) if feed == "a/5" else Next(soon)
+
+    polls.answer = answer
+    async with running(polls, per_host=1) as scheduler:
+        for number in range(10):
+            scheduler.add(f"a/{number}", "a", clock.now)
+        for _ in range(60):
+            await settle()
+            clock.advance(1)
+            scheduler.add("wake/1", "wake", clock.now)
+    assert min(Counter(feed for feed in polls.log if feed != "wake/1").values()) >= 2
+    assert len(set(polls.log)) == 11
+
+
 async def test_a_removed_feed_is_polled_no_more_wherever_it_was(polls: Polls, clock: Any) -> None:
     polls.gate.clear()
     async with running(polls, per_host=1) as scheduler:

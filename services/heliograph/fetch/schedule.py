@@ -17,6 +17,8 @@ from functools import partial
 _LONGEST_SLEEP = 30.0
 """Seconds; the clock is looked at again at least this often, so that a jump is noticed."""
 _CLOCK_TOLERANCE = 5.0
+_SPACING = 0.5
+"""Seconds between two polls of a host that had asked for a pause."""
 _STARTS_A_TURN = 8
 _TURN = 0.005
 """Polls started before other tasks of the event loop get their turn, and the seconds until the next ones: a burst of
@@ -67,6 +69,8 @@ class Scheduler:
         self._running: dict[str, asyncio.Task[Next]] = {}
         self._active: Counter[str] = Counter()
         self._holds: dict[str, float] = {}
+        self._behind: Counter[str] = Counter()
+        """Feeds laid out so far behind the pause that their host asked for."""
         self._urgent: set[str] = set()
         self._wake = asyncio.Event()
         self._seen_time = 0.0
@@ -200,12 +204,15 @@ class Scheduler:
             self._broken = error
             return
         answer = task.result()
+        due = answer.due.timestamp()
         if answer.hold_host is not None:
-            self._holds[host] = answer.hold_host.timestamp()
+            self._holds[host] = until = answer.hold_host.timestamp()
+            self._behind[host] = 0
+            # The feed that brought the pause about comes last, or it would bring the next before the others had a turn.
+            due = max(due, until + _SPACING * sum(1 for other in self._hosts.values() if other == host))
         if feed in self._hosts:
             # Hurried while it was in flight: what it has just brought may be older than the wish.
-            again = feed in self._urgent
-            self._push(feed, self._now().timestamp() if again else answer.due.timestamp())
+            self._push(feed, self._now().timestamp() if feed in self._urgent else due)
         self._give_turn(host)
 
     def _give_turn(self, host: str) -> None:
@@ -213,11 +220,11 @@ class Scheduler:
             self._turns[host] = None
 
     def _send_back(self, host: str) -> None:
-        """Put a held host's feeds back into the heap, spread behind the end of the pause."""
-        until = self._holds[host]
-        for place, feed in enumerate(self._queues.pop(host)):
+        """Put a held host's feeds back into the heap, spread behind the end of the pause, first come first."""
+        for feed in self._queues.pop(host):
             self._queued.discard(feed)
-            self._push(feed, until + place * 0.5)
+            self._push(feed, self._holds[host] + self._behind[host] * _SPACING)
+            self._behind[host] += 1
 
     def _is_held(self, host: str) -> bool:
         until = self._holds.get(host)
