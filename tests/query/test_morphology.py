@@ -5,9 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heliograph.core.text import fold
-from heliograph.query.morphology import STEM_LANGUAGES, prefix_of, stem_key, stem_languages
+from heliograph.query.morphology import LEXICON_LANGUAGES, STEM_LANGUAGES, prefix_of, stem_key, stem_languages
 
 FORMS = {
     "en": "agreement agreements",
@@ -74,3 +76,13 @@ def test_many_threads_get_the_keys_that_one_gets() -> None:
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(lambda _: [stem_key.__wrapped__(word, "ru") for word in words], range(8)):
             assert found == expected
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzабвгдежзийклмнопрстуфхцчшщъыьэюяաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ"
+
+
+@given(st.sampled_from(STEM_LANGUAGES), st.text(alphabet=LETTERS, min_size=1))
+def test_a_stem_begins_as_its_word_does_except_in_a_lexicon(language: str, word: str) -> None:
+    token = fold(word).replace(" ", "")
+    key = stem_key(token, language) if token else None
+    assert key is None or language in LEXICON_LANGUAGES or key[0] == token[0]

@@ -117,7 +117,7 @@ def _term_spans(atoms: tuple[Atom, ...], text: FieldText) -> list[Span]:
 def _positions(atom: Atom, text: FieldText) -> list[int]:
     if atom.mode is Mode.EXACT:
         return text.positions.get(atom.text, [])
-    forms = _prefixed(atom.text, text) if atom.mode is Mode.PREFIX else text.stems(atom.language).get(atom.text, [])
+    forms = _prefixed(atom.text, text) if atom.mode is Mode.PREFIX else text.stemmed(atom.text, atom.language)
     if len(forms) == 1:
         return text.positions[forms[0]]
     return sorted(position for form in forms for position in text.positions[form])

@@ -16,6 +16,9 @@ _SNOWBALL = {"en": "english", "ru": "russian", "hy": "armenian", "tr": "turkish"
 STEM_LANGUAGES = ("en", "tr", "ru", "hy", "ka")
 """Languages with stems; `~word` in any other is a prefix (see `prefix_of`)."""
 
+LEXICON_LANGUAGES = ("ka",)
+"""Languages whose keys are lemmas of a lexicon; the keys of all others begin as the word does."""
+
 _BY_SCRIPT = {"latin": ("en", "tr"), "cyrillic": ("ru",), "armenian": ("hy",), "georgian": ("ka",)}
 _SCRIPT_OF = {language: script for script, languages in _BY_SCRIPT.items() for language in languages}
 _NO_STEMS = {"az": "latin", "fa": "arabic"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 
 from heliograph.core.article import Document
 from heliograph.core.text import Token, fold, tokenize
-from heliograph.query.morphology import stem_key
+from heliograph.query.morphology import LEXICON_LANGUAGES, stem_key
 
 
 class FieldText:
@@ -19,7 +20,7 @@ class FieldText:
         self.tokens: list[Token] = tokenize(published)
         self.found: dict[object, list[tuple[int, int]]] = {}
         """What `query.match.find` found, by what it looked for: topics share words."""
-        self._stems: dict[str, dict[str, list[str]]] = {}
+        self._stems: dict[tuple[str, str], dict[str, list[str]]] = {}
 
     @cached_property
     def positions(self) -> Mapping[str, list[int]]:
@@ -34,15 +35,23 @@ class FieldText:
         """The distinct folded forms, sorted: those with a common prefix stand side by side."""
         return sorted(self.positions)
 
-    def stems(self, language: str) -> Mapping[str, list[str]]:
-        """Return the folded forms by their stem key in `language`; forms of other scripts are left out."""
-        if language not in self._stems:
-            found: dict[str, list[str]] = {}
-            for form in self.positions:
-                if key := stem_key(form, language):
-                    found.setdefault(key, []).append(form)
-            self._stems[language] = found
-        return self._stems[language]
+    def stemmed(self, key: str, language: str) -> list[str]:
+        """Return the folded forms whose stem key in `language` is `key`."""
+        # Stemmers change the ends of words, so only forms with the key's first letter are looked at; lemmas of a
+        # lexicon may begin otherwise.
+        letter = "" if language in LEXICON_LANGUAGES else key[:1]
+        stems = self._stems.get((language, letter))
+        if stems is None:
+            stems = self._stems[language, letter] = {}
+            for form in self._beginning(letter):
+                if found := stem_key(form, language):
+                    stems.setdefault(found, []).append(form)
+        return stems.get(key, [])
+
+    def _beginning(self, letter: str) -> list[str]:
+        if not letter:
+            return self.forms
+        return self.forms[bisect_left(self.forms, letter) : bisect_left(self.forms, chr(ord(letter) + 1))]
 
 
 class View:
