@@ -95,6 +95,25 @@ def test_a_damaged_store_fails_and_is_named(hg: Run, filled: Desk, file: str, ch
     assert file in findings(answer)[check]["what"]
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("log.sqlite", "replay --to detect"),
+        ("ledger.sqlite", "feeds list"),
+        ("alerts.sqlite", "alerts list"),
+        ("alerts.sqlite", "alerts retry --failed"),
+    ],
+)
+def test_a_verb_names_the_damaged_store_in_one_line(hg: Run, filled: Desk, file: str, words: str) -> None:
+    for beside in filled.data.glob(f"{file}-*"):
+        beside.unlink()
+    (filled.data / file).write_bytes(b"SQLite format 3\x00" + b"\xa5" * 8192)
+    answer = hg(*words.split())
+    assert answer.status == 1
+    assert file in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
 def test_a_page_of_a_store_that_was_overwritten_is_found(hg: Run, filled: Desk) -> None:
     path = filled.data / "log.sqlite"
     connection = sqlite3.connect(path)
@@ -130,7 +149,7 @@ def test_a_step_that_is_far_behind_is_a_warning(hg: Run, desk: Desk) -> None:
     log.close()
     row = look(hg)["step detect"]
     assert row["status"] == "warn"
-    assert row["what"].startswith("1 events behind")
+    assert row["what"].startswith("events waiting: 1, the oldest for 7,2")
 
 
 def test_an_event_from_the_future_points_at_the_clock(hg: Run, desk: Desk) -> None:

@@ -108,7 +108,10 @@ class SqliteHistory:
     def _errors_named(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            # A damaged file raises the base class itself; its other subclasses are faults of ours, not of the store.
+            if not (isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError):
+                raise
             raise Unavailable(
                 f"alert history {self._path} is away ({error}): check disk space and file rights"
             ) from error

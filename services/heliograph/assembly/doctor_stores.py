@@ -85,7 +85,7 @@ def event_log(world: World) -> Iterator[Finding]:
     for group, topic in GROUPS:
         lag = log.reader(topic, group).lag()
         late = lag.seconds > BEHIND
-        what = f"{lag.events:,} events behind, the oldest for {lag.seconds:,.0f} s" if lag.events else "up to date"
+        what = f"events waiting: {lag.events:,}, the oldest for {lag.seconds:,.0f} s" if lag.events else "up to date"
         advice = "start `heliograph run`; where it runs, its log says what the step waits for" if late else ""
         yield Finding(f"step {group}", "warn" if late else "ok", what, advice)
     waiting = kept[DEAD_LETTERS] - log.reader(REPLAYED, "doctor").lag().events

@@ -62,7 +62,7 @@ def _register_list(group: typer.Typer) -> None:
                 row |= {
                     "answered": ago(row["last_success"], now),
                     "new_item": ago(row["last_new_item"], now),
-                    "next_poll": ago(row["next_poll"], now),
+                    "next_poll": "due" if row["next_poll"] and row["next_poll"] <= now else ago(row["next_poll"], now),
                 }
         show(rows, _CSV if form is Format.csv else _TABLE, form)
         if form is Format.table:
