@@ -127,6 +127,7 @@ def test_another_version_of_a_topic_is_not_compared(hg: Run, filled: Desk) -> No
     assert answer.status == 0
     tea = {row["topic"]: row for row in answer.json}["tea"]
     assert (tea["recorded"], tea["matched"], tea["compared"]) == (0, 4, 0)
+    assert "nothing to compare" in answer.err
 
 
 def test_articles_that_wait_for_detection_are_no_difference(hg: Run, filled: Desk, make: Make) -> None:

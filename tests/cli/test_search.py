@@ -83,6 +83,12 @@ def test_a_title_cannot_steer_the_terminal_nor_a_spreadsheet(hg: Run, desk: Desk
     assert json.loads(hg("search", "tea", "--format", "json").out)[0]["title"].startswith("=tea \x1b")
 
 
+def test_a_title_without_end_is_cut_in_a_table_alone(hg: Run, desk: Desk, make: Make) -> None:
+    desk.take(make("long", "tea " * 2_000))
+    assert len(hg("search", "tea").out) < 2_000
+    assert len(hg("search", "tea", "--format", "json").json[0]["title"]) == 8_000
+
+
 @pytest.mark.usefixtures("filled")
 def test_finding_nothing_is_an_answer(hg: Run) -> None:
     answer = hg("search", "samovar")

@@ -29,6 +29,10 @@ _WHOLE = 12
 """Characters up to which a column is not folded."""
 
 
+_LONGEST = 300
+"""Characters of a cell that a table shows; JSON and CSV have all."""
+
+
 class Format(StrEnum):
     """Forms that a listing verb can answer in."""
 
@@ -130,7 +134,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str
         notes().print(f"nothing to list{f': {title}' if title else ''}", style="dim")
         return
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    cells = [[_printed(row.get(column)) for column in columns] for row in rows]
+    cells = [[_printed(row.get(column), _LONGEST) for column in columns] for row in rows]
     for number, column in enumerate(columns):
         # On a narrow screen long columns are folded; words and numbers stay whole.
         longest = max(line[number].cell_len for line in cells)
@@ -160,8 +164,10 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"in {span}" if seconds < 0 else f"{span} ago"
 
 
-def _printed(value: object) -> Text:
-    return Text(_cell(value).translate(_NOT_PRINTED))
+def _printed(value: object, longest: int | None = None) -> Text:
+    cell = _cell(value)
+    shown = cell if longest is None or len(cell) <= longest else f"{cell[: longest - 1]}…"
+    return Text(shown.translate(_NOT_PRINTED))
 
 
 def _safe_cell(cell: str) -> str:

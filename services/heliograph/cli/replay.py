@@ -127,8 +127,12 @@ def _detect(here: World, span: Span, topic: LogTopic | None, form: Format) -> No
         for one in found:
             for kind, articles in one.row()["differences"].items():
                 notes().print(f"{one.topic}: {kind}: {', '.join(articles[:10])}", markup=False)
-    same = f"differ: {', '.join(differing)}" if differing else "the same topic versions give the same matches"
-    notes().print(same, style="dim", markup=False)
+    verdict = "the same topic versions give the same matches"
+    if differing:
+        verdict = f"differ: {', '.join(differing)}"
+    elif not any(one.compared for one in found):
+        verdict = "nothing to compare: the log holds no match of a topic version in force"
+    notes().print(verdict, style="dim", markup=False)
     if differing:
         raise typer.Exit(1)
 
