@@ -109,8 +109,7 @@ class SqliteHistory:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            # A damaged file raises the base class itself; its other subclasses are faults of ours, not of the store.
-            if not (isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError):
+            if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):  # the base class: a damaged file
                 raise
             raise Unavailable(
                 f"alert history {self._path} is away ({error}): check disk space and file rights"

@@ -12,6 +12,7 @@ live.py            index stage -> live list
 upkeep.py          retention, and topics edited while the program runs
 replay.py          the log -> a stage, once more
 replay_detect.py   the same for detection, compared with what was recorded
+replay_alerts.py   the same for the policies, in a dry run
 replay_letters.py  dead letters -> the stage that refused them
 doctor.py          what is wrong, and what to do
 doctor_stores.py   the same for everything in the data folder
