@@ -15,7 +15,6 @@ ARGUED = 300
 NEAR = 280  # below, a file has shrunk for good
 # Files longer than ARGUED, each with its reason.
 REASONS = {
-    "services/heliograph/alert/history_sqlite.py": "outbox and history are one store, because a claim is one write",
     "services/heliograph/runtime/sandbox.py": "one protocol between two processes: parent and child are read together",
     "tests/alert/test_deliver.py": "one deliverer against real receivers: its claims share the servers",
     "tests/contract/test_history.py": "one contract suite for one port with two adapters",
