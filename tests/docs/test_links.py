@@ -15,7 +15,9 @@ _FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml|ya?ml|json|lark|txt|sql
 # Places from which the pages name files: the checkout, the package and its rooms.
 BASES = (ROOT, ROOT / "services", ROOT / "services" / "heliograph", ROOT / "schemas")
 # Files of the user, of examples, of the data folder and of test suites elsewhere, and addresses that look like files.
-NOT_OURS = re.compile(r"heliograph\.toml|sources\.yaml|.*\.sqlite|(topics|concepts|reader)/.*|.*NAME.*|/.*|feed\.json")
+NOT_OURS = re.compile(
+    r"var/|heliograph\.toml|sources\.yaml|.*\.sqlite|(topics|concepts|reader)/.*|.*NAME.*|/.*|feed\.json"
+)
 
 
 def prose(page: str) -> str:
