@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from heliograph.query.chains import Span
 from heliograph.query.tree import AnyOf, Atom, Concept, Operand, Term
 from heliograph.query.view import View
 
 TITLE, TEXT = 0, 1
+
+Item = TypeVar("Item")
 
 Positions = dict[int, list[int]]
 """From an atom's number to the rising positions of its tokens in one field."""
@@ -20,13 +23,14 @@ Numbered = tuple[int, ...]
 class Found:
     """What one pass over an article found, and what has been worked out from it so far."""
 
-    __slots__ = ("fields", "phrases", "spans", "view")
+    __slots__ = ("fields", "phrases", "present", "spans", "view")
 
     def __init__(self, view: View, title: Positions, text: Positions) -> None:
         self.view = view
         self.fields = (title, text)
         self.phrases: dict[tuple[Numbered, int], list[int]] = {}
         self.spans: dict[tuple[Looked, int], list[Span]] = {}
+        self.present: dict[Looked, Operand] = {}
 
     def starts(self, term: Numbered, field: int) -> list[int]:
         """Return the rising positions in `field` at which the atoms of `term` stand one behind the other."""
@@ -56,20 +60,24 @@ def _phrase(positions: Positions, term: Numbered) -> list[int]:
 class Looked:
     """What a query looks for at one place: a term, a concept or an or-group, as its alternative terms."""
 
-    __slots__ = ("operand", "phrases", "single", "terms")
+    __slots__ = ("firsts", "operand", "phrases", "single", "terms")
 
     def __init__(self, operand: Operand, number: Callable[[Atom], int]) -> None:
         self.operand = operand
         self.terms = {term: tuple(map(number, term.atoms)) for term in terms_of(operand)}
         self.single = frozenset(term[0] for term in self.terms.values() if len(term) == 1)
-        self.phrases = tuple(dict.fromkeys(term for term in self.terms.values() if len(term) > 1))
+        self.phrases = _by_first(dict.fromkeys(term for term in self.terms.values() if len(term) > 1), _itself)
+        self.firsts = _by_first(self.terms.items(), lambda item: item[1])
 
     def anywhere(self, found: Found, field: int) -> bool:
         """Tell whether one of the terms stands in `field`."""
+        positions = found.fields[field].keys()
         # Of views, the shorter side is walked; of a set and a dict, always the dict.
-        if not found.fields[field].keys().isdisjoint(self.single):
+        if not positions.isdisjoint(self.single):
             return True
-        return any(found.starts(phrase, field) for phrase in self.phrases)
+        return any(
+            found.starts(phrase, field) for first in positions & self.phrases.keys() for phrase in self.phrases[first]
+        )
 
     def spans(self, found: Found, field: int) -> list[Span]:
         """Return where the terms stand in `field`: rising, without repetition."""
@@ -77,19 +85,38 @@ class Looked:
         if known is None:
             positions = found.fields[field]
             places = {(at, at + 1) for atom in positions.keys() & self.single for at in positions[atom]}
-            for phrase in self.phrases:
-                places.update((at, at + len(phrase)) for at in found.starts(phrase, field))
+            for first in positions.keys() & self.phrases.keys():
+                for phrase in self.phrases[first]:
+                    places.update([(at, at + len(phrase)) for at in found.starts(phrase, field)])
             known = found.spans[self, field] = sorted(places)
         return known
 
     def present(self, found: Found) -> Operand:
         """Return the operand without the terms that stand nowhere in the article."""
-        there = {
-            term
-            for term, numbered in self.terms.items()
-            if found.starts(numbered, TITLE) or found.starts(numbered, TEXT)
-        }
-        return _only(self.operand, there)
+        known = found.present.get(self)
+        if known is None:
+            there = {
+                term
+                for field in (TITLE, TEXT)
+                for first in found.fields[field].keys() & self.firsts.keys()
+                for term, numbered in self.firsts[first]
+                if found.starts(numbered, field)
+            }
+            known = found.present[self] = _only(self.operand, there)
+        return known
+
+
+def _by_first(items: Iterable[Item], numbered: Callable[[Item], Numbered]) -> dict[int, tuple[Item, ...]]:
+    """Group by the first atom: what does not begin in the article need not be looked at."""
+    groups: dict[int, list[Item]] = {}
+    for item in items:
+        groups.setdefault(numbered(item)[0], []).append(item)
+    return {first: tuple(group) for first, group in groups.items()}
+
+
+def _itself(numbered: Numbered) -> Numbered:
+    """Return what is given."""
+    return numbered
 
 
 def _only(operand: Operand, there: set[Term]) -> Operand:

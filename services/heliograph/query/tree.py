@@ -52,6 +52,14 @@ class Term:
     """As the query or concept file writes it."""
     position: int = attribute(default=0, compare=False)
     """Where it stands in the query text; 0 in a concept's term, which all queries share: `Concept.position` says it."""
+    _hash: int = attribute(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Terms are keys of every memo of the matcher: their parts are hashed once.
+        object.__setattr__(self, "_hash", hash((self.atoms, self.written)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
