@@ -120,8 +120,8 @@ def pipeline(
         "detect": lambda: [Step(detect, source=ARTICLES, sink=MATCHES)],
         "stories": lambda: [Step(StoriesStage(past=_flagged(here), clock=here.now), source=MATCHES, sink=FLAGGED)],
         "index": lambda: [
-            Step(Published(IndexStage(here.index("flagged")), bus.publish), source=FLAGGED, batch=500, linger=0.2),
-            Step(IndexStage(here.index("archive"), "index-archive"), source=ARTICLES, batch=1000, linger=0.5),
+            Step(Published(IndexStage(here.index("flagged")), bus.publish), source=FLAGGED, batch=500, linger=0.6),
+            Step(IndexStage(here.index("archive"), "index-archive"), source=ARTICLES, batch=1000, linger=1.2),
         ],
         "alert": lambda: [Step(alert(), source=FLAGGED)],
     }

@@ -261,9 +261,8 @@ def test_a_receiver_that_hangs_holds_up_no_other_channel(
 ) -> None:
     stuck, well = receivers(), receivers()
     stuck.answer = lambda _request: answer(hang=True)
-    deliverer = Deliverer(
-        outbox=store, notifiers=webhooks({"stuck": stuck.url, "well": well.url}, timeout=30), clock=now
-    )
+    notifiers = webhooks({"stuck": stuck.url, "well": well.url}, timeout=30)
+    deliverer = Deliverer(outbox=store, notifiers=notifiers, clock=now, concurrency=4)
     store.claim([pending("stuck", number, now()) for number in range(50)])
     deliverer.start()
     assert stuck.wait(lambda: len(stuck.requests) == 4)

@@ -39,7 +39,7 @@ class Deliverer:
         notifiers: Mapping[str, Notifier],
         clock: Callable[[], datetime],
         schedule: Sequence[float] = SCHEDULE,
-        concurrency: int = 4,
+        concurrency: int = 8,
         jitter: Callable[[], float] = random.random,
         observe: Callable[[Delivery, Attempt], None] = lambda _delivery, _attempt: None,
         sole: bool = True,

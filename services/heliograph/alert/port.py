@@ -146,9 +146,10 @@ class Found:
 class Outbox(Protocol):
     """What is to be sent. Safe to use from many threads, and from many processes on one store.
 
-    Promises: when a method returns, what it did survives a kill of the process (SQLite: of the machine); a claim and
-    its place in the outbox are one write, so that nothing is claimed and never sent; `take` hands a delivery to one
-    caller, until its lease is over. All raise Unavailable while the store is away, having done nothing.
+    Promises: when a method returns, what it did survives a kill of the process; claims survive one of the machine. Its
+    loss of power may undo the last `take` and `record`: then a message is sent again, under its id. A claim and its
+    place in the outbox are one write, so that nothing is claimed and never sent; `take` hands a delivery to one caller,
+    until its lease is over. All raise Unavailable while the store is away, having done nothing.
     """
 
     def claim(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:

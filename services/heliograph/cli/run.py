@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -12,6 +13,8 @@ import typer
 from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION
 
 _SWITCH_INTERVAL = 0.0005
+_GC_THRESHOLDS = (10_000, 20, 50)
+"""Batches make thousands of objects that live for a moment; the defaults would look at them again and again."""
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +53,10 @@ def start(settings: object, services: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     running = program(settings, services)
+    # What was composed stays for good: no collection need walk it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     running.start()
     try:
         typer.echo(f"Heliograph is ready{f' on {running.url}' if running.url else ''}; data in {settings.data}")

@@ -8,6 +8,7 @@ empty string for what is no web address at all.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 TRACKING_PREFIXES = ("utm_", "at_", "mtm_", "matomo_", "pk_", "hsa_", "vero_", "wt_mc", "xtor", "ns_")
@@ -26,6 +27,7 @@ _SPACES = re.compile(r"[\x00-\x20\x7f]+")
 _PATH_SAFE = "/:@!$&'()*+,;=-._~%"
 
 
+@lru_cache(maxsize=1 << 14)
 def canonical_url(url: str) -> str:
     """Return the one spelling of an http or https address, or "" for anything else.
 
@@ -34,6 +36,7 @@ def canonical_url(url: str) -> str:
     escapes are normalised. The order of query parameters stays, since some servers read it. Applying it twice changes
     nothing.
     """
+    # Cached, because every poll of a feed brings the same addresses again.
     try:
         parts = urlsplit(_SPACES.sub("", url))
         port = parts.port
