@@ -35,9 +35,13 @@ def news(root: Path) -> ModuleType:
     return sys.modules[name]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests."""
+    """One Chromium for a module.
+
+    Not for the session: while Playwright's synchronous interface is open, the main thread counts as inside an event
+    loop, and no test after it could run one.
+    """
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}")
     with sync_playwright() as playwright:

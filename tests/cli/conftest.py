@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from heliograph.assembly.world import World
-from heliograph.cli import run
+from heliograph.cli import execute
 from heliograph.compose import steps, world
 from heliograph.core.article import Article
 from heliograph.core.event import ArticleFetched, DeadLetter, Envelope
@@ -67,7 +67,7 @@ def hg(capfd: pytest.CaptureFixture[str]) -> Run:
 
     def call(*arguments: object) -> Answer:
         capfd.readouterr()
-        status = run([str(argument) for argument in arguments])
+        status = execute([str(argument) for argument in arguments])
         out, err = capfd.readouterr()
         return Answer(status, out, err)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.cli.conftest import fetched
 
-from heliograph.cli import run
+from heliograph.cli import execute
 from heliograph.core.codec import decode, encode
 from heliograph.core.event import DeadLetter
 from heliograph.errors import IndexUnavailable
@@ -59,9 +59,9 @@ def test_letters_are_listed_with_reason_cause_and_size(hg: Run, desk: Desk) -> N
 
 def test_the_original_is_written_byte_for_byte(desk: Desk, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     desk.bury(body(BROKEN))
-    assert run(["replay", "--topic", "dead-letters", "--format", "json"]) == 0
+    assert execute(["replay", "--topic", "dead-letters", "--format", "json"]) == 0
     (row,) = json.loads(capfdbinary.readouterr().out)
-    assert run(["replay", "--show", row["place"]]) == 0
+    assert execute(["replay", "--show", row["place"]]) == 0
     assert capfdbinary.readouterr().out == BROKEN
 
 

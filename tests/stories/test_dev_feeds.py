@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.stories.desk import Desk, wait_for
 
-from heliograph.cli import run as cli
+from heliograph.cli import execute as cli
 from heliograph.core.ids import article_ids
 from heliograph.parse.output import parse_to_json_lines
 
