@@ -10,7 +10,7 @@ text, with the same positions.
 from __future__ import annotations
 
 from heliograph.core.text import fold
-from heliograph.query.morphology import stem_key
+from heliograph.query.morphology import LEXICON_LANGUAGES, stem_key
 from heliograph.query.tree import Atom, Mode
 
 CACHED_PIECES = 1 << 17
@@ -33,6 +33,9 @@ class AtomTable:
         self._stems: dict[str, dict[str, int]] = {}
         self._plain: set[str] = set()
         self._entries: dict[str, Entry] = {}
+        # Which spellings hold a token that begins with a letter, so that a new atom drops just what it may change:
+        # emptying the whole cache takes some 20 ms, and everything is tokenised again after it.
+        self._beginning: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -79,12 +82,24 @@ class AtomTable:
 
     def _entry(self, piece: str) -> Entry:
         tokens = fold(piece).split()
+        for letter in {token[0] for token in tokens}:
+            self._beginning.setdefault(letter, set()).add(piece)
         hits = ((offset, self._atoms_of(token)) for offset, token in enumerate(tokens))
         return len(tokens), tuple((offset, atoms) for offset, atoms in hits if atoms)
 
     def _forget(self) -> None:
         self._plain.clear()
         self._entries.clear()
+        self._beginning.clear()
+
+    def _forget_those_of(self, atom: Atom) -> None:
+        """Drop what the cache says of spellings that may hold `atom`: those with a token that begins as it does."""
+        if atom.mode is Mode.STEM and atom.language in LEXICON_LANGUAGES:
+            self._forget()
+            return
+        for piece in self._beginning.pop(atom.text[0], ()):
+            self._plain.discard(piece)
+            self._entries.pop(piece, None)
 
     def _atoms_of(self, token: str) -> tuple[int, ...]:
         """Return the numbers of the atoms that the folded token is."""
@@ -108,7 +123,7 @@ class AtomTable:
             self._lengths[len(atom.text)] = self._lengths.get(len(atom.text), 0) + 1
         else:
             self._stems.setdefault(atom.language, {})[atom.text] = number
-        self._forget()
+        self._forget_those_of(atom)
 
     def _leave(self, atom: Atom) -> None:
         if atom.mode is Mode.EXACT:
@@ -122,4 +137,4 @@ class AtomTable:
             del self._stems[atom.language][atom.text]
             if not self._stems[atom.language]:
                 del self._stems[atom.language]
-        self._forget()
+        self._forget_those_of(atom)
