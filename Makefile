@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml deploy/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: Heliograph needs Python 3.11 or newer; say which with: make setup PYTHON=/path/to/python3" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint deploy/constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint deploy/constraints.txt --editable '.[dev,distributed]'
 	@touch $(STAMP)
 
 run: $(STAMP) ## start Heliograph on http://127.0.0.1:8477 (make run ARGS="--port 9000")
