@@ -118,7 +118,7 @@ def pipeline(
     """
     return {
         "detect": lambda: [Step(detect, source=ARTICLES, sink=MATCHES)],
-        "stories": lambda: [Step(StoriesStage(past=_flagged(here), clock=here.now), source=MATCHES, sink=FLAGGED)],
+        "stories": lambda: [_stories(StoriesStage(past=_flagged(here), clock=here.now))],
         "index": lambda: [
             Step(Published(IndexStage(here.index("flagged")), bus.publish), source=FLAGGED, batch=500, linger=0.6),
             Step(IndexStage(here.index("archive"), "index-archive"), source=ARTICLES, batch=1000, linger=1.2),
@@ -131,6 +131,10 @@ def steps(here: World) -> dict[str, Callable[[], list[Step]]]:
     """Return the steps of each service for a replay: nothing runs them, and nobody listens."""
     detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
     return pipeline(here, detect, Delivery(here).stage, LiveBus())
+
+
+def _stories(stage: StoriesStage) -> Step:
+    return Step(stage, source=MATCHES, sink=FLAGGED, renew=stage.forget)
 
 
 def _flagged(here: World) -> Callable[[], Iterator[Envelope]]:

@@ -55,6 +55,14 @@ class Reader(Protocol):
     as long as the reader lives; after a crash or `close`, a new reader of the group starts behind the last commit.
     """
 
+    @property
+    def epoch(self) -> int:
+        """Rises whenever the member's share of the topic has changed: what was built from that share is out of date.
+
+        Constant for logs of one machine, whose readers always have the whole topic.
+        """
+        ...
+
     def read(self, limit: int, timeout: float) -> Sequence[Message]:
         """Return up to `limit` messages behind those already read, waiting up to `timeout` seconds for the first."""
         ...

@@ -80,9 +80,14 @@ class PollRunner:
 
     def _run(self, step: Step, stop: threading.Event) -> None:
         reader = self._log.reader(step.source, step.reader_group)
+        epoch = reader.epoch
         try:
             while not stop.is_set():
                 messages = self._gather(reader, step, stop)
+                if reader.epoch != epoch:
+                    epoch = reader.epoch
+                    if step.renew is not None:
+                        step.renew()
                 if messages and self._finish(step, messages, stop):
                     reader.commit(messages)
         finally:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from heliograph.core.codec import decode, encode
-from heliograph.core.event import DeadLetter, Envelope
+from heliograph.core.event import ArticleFlagged, DeadLetter, Envelope
 from heliograph.core.ids import event_id
 from heliograph.errors import CodecError, Unavailable
 from heliograph.eventlog.port import Entry, Message
@@ -82,8 +82,12 @@ def sink_entries(outcomes: Sequence[Outcome]) -> list[Entry]:
 
 
 def key_of(envelope: Envelope) -> str:
-    """Return the key that orders an event: its article's id, or its own for an event without an article."""
+    """Return the key that orders an event: its story's id once it has one, since that is what alerts go by; else its
+    article's; its own where there is neither.
+    """
     data = envelope.data
+    if isinstance(data, ArticleFlagged):
+        return data.story.id
     return envelope.id if isinstance(data, DeadLetter) else data.article.id
 
 
