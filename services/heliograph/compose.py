@@ -34,7 +34,9 @@ from heliograph.runtime.supervise import Supervisor
 from heliograph.settings import Settings
 from heliograph.stories.stage import StoriesStage
 from heliograph.web.app import create_app
+from heliograph.web.health import probes_app
 from heliograph.web.live import LiveBus
+from heliograph.web.port import Check
 from heliograph.web.server import WebServer
 
 SERVICES = ("ingest", "detect", "stories", "index", "alert", "web")
@@ -96,16 +98,23 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
         if service in wanted:
             supervisor.add(task, run)
     server: WebServer | None = None
+    probes: WebServer | None = None
 
     def health() -> Sequence[StepHealth]:
         return running.health()
 
+    checks: dict[str, Check] = {"steps": lambda: all_alive(health), "event log": here.log_answers}
+    if {"web", "index"} & {*wanted}:
+        checks["indexes"] = here.indexes_answer
+    if settings.health.host:
+        app = probes_app(checks, here.metrics.registry, settings.web.allowed_hosts)
+        probes = WebServer(app, settings.health.host, settings.health.port, setting="health")
     if "web" in wanted:
-        checks = {"steps": lambda: all_alive(health), "indexes": here.indexes_answer, "event log": here.log_answers}
         deps = web_deps(here, bus, collection=collection, delivery=delivery, steps=health, checks=checks)
         server = WebServer(create_app(deps), settings.web.host, settings.web.port, before_stop=bus.close)
+    if server or probes:
         supervisor.add("gauges", Gauges(health).run)
-    running = Program(supervisor, runner, server, here.close)
+    running = Program(supervisor, runner, server, here.close, probes)
     return running
 
 

@@ -66,6 +66,13 @@ class WebSettings(Section):
     allowed_hosts: Strings = Field((), description="Host names that requests may name, besides the address itself.")
 
 
+class HealthSettings(Section):
+    """Probes and metrics on a port of their own, whatever services the process runs."""
+
+    host: str = Field("", description="Address to listen on, such as 0.0.0.0; empty: they are with the pages alone.")
+    port: int = Field(8478, ge=0, le=65535, description="Port of `/livez`, `/readyz` and `/metrics`; 0: a free one.")
+
+
 class FetchSettings(Section):
     """How feeds are collected."""
 
@@ -192,6 +199,7 @@ class Settings(BaseSettings):
         "faust", description="What runs `detect` and `stories` in the distributed tier: Faust, or threads that poll."
     )
     web: WebSettings = WebSettings()
+    health: HealthSettings = HealthSettings()
     fetch: FetchSettings = FetchSettings()
     retention: RetentionSettings = RetentionSettings()
     logs: LogSettings = LogSettings()
