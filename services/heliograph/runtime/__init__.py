@@ -6,6 +6,7 @@ work.py      what every runner does with one batch: each failure becomes an outc
 supervise.py a task in a thread of its own; one that dies is started again
 retry.py     pure back-off with jitter
 elastic.py   the Elasticsearch client, and its errors in our words
+kafka.py     the Kafka clients, made alike, and their errors in our words
 metrics.py   every metric of the product, in one place
 logs.py      structured logs, secrets redacted
 sandbox.py   a pure function in a child process with a CPU deadline
