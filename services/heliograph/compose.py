@@ -83,6 +83,9 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
         if name not in SERVICES:
             raise UsageError(f"no service {name!r}; known: {', '.join(SERVICES)}")
     wanted = tuple(name for name in SERVICES if not services or name in services)
+    if not {"alert", "web"} & {*wanted}:
+        # Who delivers nothing needs no channel: secrets need not be readable where only feeds are fetched.
+        settings = settings.model_copy(update={"channels": (), "policies": ()})
     here = world(settings, writes_index="index" in wanted)
     bus, collection, delivery = LiveBus(), Collection(here), Delivery(here)
     detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)

@@ -1,4 +1,4 @@
-"""Probes and metrics on a port of their own: each service answers for itself, with or without pages."""
+"""Services apart: each answers probes and metrics for itself, and is told only the secrets that it needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from heliograph.compose import SERVICES, program
-from heliograph.errors import UsageError
+from heliograph.errors import SettingsError, UsageError
 from heliograph.program import Program
 from heliograph.settings import load_settings
 
@@ -83,3 +83,14 @@ def test_a_taken_port_of_the_probes_names_its_own_setting(tmp_path: Path) -> Non
         with pytest.raises(UsageError, match=r"^health: cannot listen on .*set health\.port to another number"):
             one.start()
         one.stop()
+
+
+def test_a_channel_s_secret_is_asked_for_where_alerts_are_delivered_and_nowhere_else(tmp_path: Path) -> None:
+    channel = {"name": "desk", "type": "webhook", "url": "http://127.0.0.1:9/", "secret_file": str(tmp_path / "none")}
+    flags = {"channels": (channel,), "policies": ({"name": "all", "channels": ("desk",)},)}
+    for service in ("alert", "web"):
+        with pytest.raises(SettingsError, match="none"):
+            composed(tmp_path, service, **flags)
+    for service in ("ingest", "detect", "stories", "index"):
+        with running(tmp_path, service, **flags) as one:
+            assert get(f"{one.probes_url}/livez")[0] == 200
