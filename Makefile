@@ -27,8 +27,8 @@ demo: $(STAMP) ## the same against sample feeds on loopback, offline, in a folde
 	$(BIN)/python -m heliograph.demo run $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
-	$(BIN)/ruff format --check services tests
-	$(BIN)/ruff check services tests
+	$(BIN)/ruff format --check services tests deploy/stack
+	$(BIN)/ruff check services tests deploy/stack
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/schemas/generate.py --check
@@ -44,8 +44,14 @@ bench: $(STAMP) ## measure, and write docs/reference/benchmarks.md
 quality: $(STAMP) ## precision and recall of the default topics, with every miss and false alarm
 	$(BIN)/python tests/bench/quality.py $(ARGS)
 
-test-stack up down: ## real Kafka and Elasticsearch (not in this release)
-	@echo "make $@: the distributed tier is not part of this release; the embedded tier needs no server (make run)" >&2; exit 2
+test-stack: $(STAMP) ## every test against real Kafka and Elasticsearch, which it starts and ends itself
+	$(BIN)/pytest -q tests/stack $(ARGS)
+
+up: ## start real Kafka and Elasticsearch on this machine, and say where (deploy/stack/README.md)
+	@$(PYTHON) deploy/stack/stack.py up $(ARGS)
+
+down: ## end them; their data stay in var/stack
+	@$(PYTHON) deploy/stack/stack.py down
 
 clean: ## remove .venv, caches and the local data folder
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var

@@ -1,0 +1,69 @@
+"""Real servers for every test here: those that the environment names, or a stack of our own, ended with the run.
+
+A server that cannot be started is an error of each test that asked for it, never a reason to skip one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from deploy.stack.stack import Options, Stack
+
+HERE = Path(__file__).resolve().parent
+KAFKA = "HELIOGRAPH_TEST_KAFKA"
+ELASTICSEARCH = "HELIOGRAPH_TEST_ELASTICSEARCH"
+# The first test that asks for a server waits for its start, and once in a machine's life for its download.
+PATIENCE = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test time for a start of the servers, unless it says itself how long it may take."""
+    for item in items:
+        if HERE in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(PATIENCE))
+
+
+@pytest.fixture(scope="session")
+def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Return a maker of stacks for the tests that kill: each with folder and ports of its own, ended with the run.
+
+    `make_stack(brokers=3)` starts nothing yet; `up(only="kafka")` does. The rest stands in deploy/stack/servers.py.
+    """
+    made: list[Stack] = []
+
+    def make(brokers: int = 1) -> Stack:
+        made.append(Stack(tmp_path_factory.mktemp("stack"), Options(brokers=brokers)))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.down(grace=2)  # nobody needs the data
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: Callable[..., Stack]) -> Stack:
+    """Return the stack that the whole run shares: one broker, one node. A test that kills makes one of its own."""
+    return make_stack()
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
+    """Return where a broker answers, as host:port; tests share it, so each takes a topic prefix of its own."""
+    if given := os.environ.get(KAFKA):
+        return given
+    shared: Stack = request.getfixturevalue("stack")
+    shared.up(only="kafka")
+    return shared.bootstrap
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(request: pytest.FixtureRequest) -> str:
+    """Return where a node answers; tests share it, so each takes an index prefix of its own."""
+    if given := os.environ.get(ELASTICSEARCH):
+        return given
+    shared: Stack = request.getfixturevalue("stack")
+    shared.up(only="elasticsearch")
+    return shared.url
