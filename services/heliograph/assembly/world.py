@@ -9,17 +9,16 @@ from functools import cached_property
 from pathlib import Path
 
 from heliograph.alert.port import AlertStore
-from heliograph.core.codec import encode
 from heliograph.core.event import ARTICLES, DEAD_LETTERS, DeadLetter, Envelope
 from heliograph.detect.files import Definitions, defaults_folder, load_definitions
-from heliograph.eventlog.port import Entry, EventLog
+from heliograph.eventlog.port import EventLog
 from heliograph.fetch.port import Ledger
 from heliograph.index.port import Index
 from heliograph.query.parse import parse
 from heliograph.query.tree import Node
 from heliograph.runtime.metrics import Metrics
 from heliograph.runtime.stage import Runner, Step
-from heliograph.runtime.work import dead_letter, key_of
+from heliograph.runtime.work import dead_letter, entry
 from heliograph.settings import Settings
 
 INDEXES = ("flagged", "archive")
@@ -105,7 +104,7 @@ class World:
 
     def append_articles(self, envelopes: Sequence[Envelope]) -> None:
         """Append to the log, durably. Raises LogUnavailable."""
-        self.log.append(ARTICLES, [Entry(event.id, key_of(event), encode(event)) for event in envelopes])
+        self.log.append(ARTICLES, [entry(event) for event in envelopes])
 
     def bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter, durably, and count it. Raises LogUnavailable."""

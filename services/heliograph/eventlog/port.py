@@ -18,6 +18,8 @@ class Entry:
     id: str
     key: str
     value: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    """What tools are to see of the event without reading its bytes; a log without headers leaves them out."""
 
 
 @dataclass(frozen=True, slots=True)
