@@ -24,6 +24,9 @@ CHUNK = 500
 
 Doc = dict[str, Any]
 
+NEWEST: tuple[Doc, ...] = ({"created_us": "desc"}, {"message": "desc"})
+LONGEST_DUE: tuple[Doc, ...] = ({"due_us": "asc"}, {"created_us": "asc"}, {"message": "asc"})
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

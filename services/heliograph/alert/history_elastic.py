@@ -23,8 +23,8 @@ is kept as an attempt, and changes nothing that another worker has taken over, u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -33,17 +33,15 @@ import msgspec
 from msgspec.structs import replace
 
 from heliograph.alert.claims import plan
-from heliograph.alert.elastic_index import CHUNK, AlertIndex, Doc, Kept, place_in_time
+from heliograph.alert.elastic_index import CHUNK, NEWEST, AlertIndex, Doc, Kept, place_in_time
+from heliograph.alert.elastic_leases import Leases
 from heliograph.alert.listing import from_cursor, to_cursor, to_micros
-from heliograph.alert.port import ACTIVE, SETTLED, UPDATED, Alert, Attempt, Delivery, Find, Found, Status, Taken
+from heliograph.alert.port import SETTLED, UPDATED, Alert, Attempt, Delivery, Find, Found, Status, Taken
 from heliograph.errors import Unavailable
 from heliograph.runtime.elastic import Access
 
 ROUNDS = 10
 """Times to read again what others have changed meanwhile; each time, one of them has got on."""
-
-_LONGEST_DUE = ({"due_us": "asc"}, {"created_us": "asc"}, {"message": "asc"})
-_NEWEST = ({"created_us": "desc"}, {"message": "desc"})
 
 
 class ElasticHistory:
@@ -56,14 +54,11 @@ class ElasticHistory:
 
     def __init__(self, access: Access, *, prefix: str, replicas: int, schema: Mapping[str, Any]) -> None:
         self._index = AlertIndex(access, prefix=prefix, replicas=replicas, schema=schema)
+        self._leases = Leases(self._index)
         self._id = uuid4().hex
         self._lock = Lock()
         self._claimed: set[str] = set()
         """Messages whose creation was asked for without an answer."""
-        self._leased: dict[str, dict[str, str]] = {}
-        """By channel: messages whose lease was asked for without an answer, or never handed out, with its token."""
-        self._held: dict[str, str] = {}
-        """Tokens of what was handed out and is not yet recorded."""
 
     def claim(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
         for _ in range(ROUNDS):
@@ -99,120 +94,24 @@ class ElasticHistory:
                 {"term": {"kind": UPDATED}},
                 {"term": {"status": Status.PENDING.value}},
             ]
-            _, pending = self._index.search(conditions, _NEWEST, size=10_000)
+            _, pending = self._index.search(conditions, NEWEST, size=10_000)
             there |= {kept.delivery.id: kept for kept in pending if kept.delivery.id not in there}
         return there
 
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
-        until = now + timedelta(seconds=lease)
-        with self._lock:
-            asked = self._leased.pop(channel, {})
-        taken: dict[str, Delivery] = {}
-        try:
-            next_due = self._take(channel, now, limit, until, asked, taken)
-            for message in taken:
-                self._held[message] = asked.pop(message)
-        finally:
-            if asked:
-                with self._lock:
-                    self._leased[channel] = {**self._leased.get(channel, {}), **asked}
-        return Taken(
-            tuple(taken.values()), min((due for due in (next_due, until if taken else None) if due), default=None)
-        )
-
-    def _take(
-        self,
-        channel: str,
-        now: datetime,
-        limit: int,
-        until: datetime,
-        asked: dict[str, str],
-        taken: dict[str, Delivery],
-    ) -> datetime | None:
-        """Lease into `taken`, noting each token in `asked` first; return when the next one falls due."""
-        if asked and limit > 0:
-            taken |= self._lease(self._ours(asked)[:limit], until, asked)
-        next_due: datetime | None = None
-        for _ in range(ROUNDS):
-            self._index.refresh()
-            due, next_due = self._look(channel, now, limit - len(taken))
-            won = self._lease(due, until, asked)
-            taken |= won
-            if len(won) == len(due):
-                break
-        return next_due
-
-    def _ours(self, asked: dict[str, str]) -> list[Kept]:
-        """Return what is leased to us although nobody said so; strike the rest from `asked`."""
-        there = self._index.fetch(asked)
-        ours = [
-            kept
-            for message, kept in there.items()
-            if kept.holder == asked[message] and kept.delivery.status is Status.SENDING
-        ]
-        for message in asked.keys() - {kept.delivery.id for kept in ours}:
-            del asked[message]
-        return ours
-
-    def _lease(self, due: Sequence[Kept], until: datetime, asked: dict[str, str]) -> dict[str, Delivery]:
-        """Return what was won of `due`, by id."""
-        token = uuid4().hex
-        asked.update({kept.delivery.id: token for kept in due})
-        change = {"status": Status.SENDING.value, "holder": token, **place_in_time(until)}
-        won = self._index.swap([(kept, change) for kept in due])
-        for kept in due:
-            if kept.delivery.id not in won:
-                del asked[kept.delivery.id]
-        return {
-            kept.delivery.id: replace(kept.delivery, status=Status.SENDING, due=until)
-            for kept in due
-            if kept.delivery.id in won
-        }
-
-    def _look(self, channel: str, now: datetime, room: int) -> tuple[list[Kept], datetime | None]:
-        """Return what is due, up to `room`, and when the first one behind those falls due."""
-        found: list[Kept] = []
-        for kept in self._waiting(channel, room):
-            due = kept.delivery.due
-            if len(found) >= room or due is None or due > now:
-                return found, due
-            found.append(kept)
-        return found, None
-
-    def _waiting(self, channel: str, room: int) -> Iterator[Kept]:
-        """Yield what waits in a channel, longest due first, without updates that would overtake their alert."""
-        conditions = [{"term": {"channel": channel}}, {"exists": {"field": "due_us"}}]
-        after: list[int | str] = []
-        size = max(room, 0) + 1
-        while True:
-            _, page = self._index.search(conditions, _LONGEST_DUE, size, after)
-            alerts = {kept.delivery.alert.id for kept in page if kept.delivery.alert.kind == UPDATED}
-            firsts = self._index.fetch(alerts) if alerts else {}
-            for kept in page:
-                alert = kept.delivery.alert
-                first = firsts.get(alert.id) if alert.kind == UPDATED else None
-                if first is None or first.delivery.status not in ACTIVE:
-                    yield kept
-            if len(page) < size:
-                return
-            last = page[-1].delivery
-            assert last.due is not None
-            after = [to_micros(last.due), to_micros(last.alert.created), last.id]
-            # Many held up in front: look further each time.
-            size = min(2 * size + 20, CHUNK)
+        return self._leases.take(channel, now, limit, lease)
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         for _ in range(ROUNDS):
             kept = self._index.fetch([message], attempts=True).get(message)
             if kept is None:
                 break
-            lost = kept.holder != self._held.get(message, kept.holder)
-            change = _as_recorded(kept.delivery, attempt, status, due, lost=lost)
+            change = _as_recorded(kept.delivery, attempt, status, due, lost=self._leases.lost(kept))
             if not change or self._index.swap([(kept, change)]):
                 break
         else:
             raise self._contended()
-        self._held.pop(message, None)
+        self._leases.over(message)
 
     def retry(self, messages: Sequence[str], now: datetime) -> int:
         left, done = set(messages), 0
@@ -238,7 +137,7 @@ class ElasticHistory:
     def find(self, request: Find) -> Found:
         after = from_cursor(request.cursor) if request.cursor else ()
         self._index.refresh()
-        total, kept = self._index.search(_conditions(request), _NEWEST, request.limit + 1, after)
+        total, kept = self._index.search(_conditions(request), NEWEST, request.limit + 1, after)
         items = tuple(found.delivery for found in kept[: request.limit])
         more = len(kept) > len(items) and bool(items)
         return Found(total, items, to_cursor(items[-1].alert.created, items[-1].id) if more else "")
@@ -259,7 +158,7 @@ class ElasticHistory:
         done, idle = 0, 0
         while idle < ROUNDS:
             self._index.refresh()
-            _, page = self._index.search(conditions, _NEWEST, CHUNK)
+            _, page = self._index.search(conditions, NEWEST, CHUNK)
             if not page:
                 return done
             changed = len(change(page))
