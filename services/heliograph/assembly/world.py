@@ -40,6 +40,9 @@ class Tier:
     ledger: Callable[[], Ledger]
     alerts: Callable[[], AlertStore]
     runner: Callable[[EventLog, Sequence[Step], Metrics], Runner]
+    sole: bool = True
+    """Whether each service runs once: what a dead process left half done then belongs to the next one at its start,
+    and else to whoever comes by when its lease is over."""
 
 
 class World:
