@@ -206,6 +206,7 @@ class World:
     def service(self, **options: Any) -> Ingest:
         ports = Ports(
             ledger=self.ledger,
+            share=self.ledger.share(),
             fetcher=self.fetcher,
             parse=self.parse,
             append=self.log.append,

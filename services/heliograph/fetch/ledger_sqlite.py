@@ -16,8 +16,8 @@ import msgspec
 
 from heliograph.errors import Unavailable
 from heliograph.fetch.decide import without_validators
-from heliograph.fetch.ledger_memory import REMEMBER
-from heliograph.fetch.port import Feed, FeedState, Subscription, Update
+from heliograph.fetch.port import REMEMBER, Feed, FeedState, Share, Subscription, Update
+from heliograph.fetch.share import Whole
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -116,6 +116,9 @@ class SqliteLedger:
                 connection.execute(
                     "DELETE FROM seen WHERE feed = ? AND last_seen < ?", (name, moment - REMEMBER.total_seconds())
                 )
+
+    def share(self) -> Share:
+        return Whole(self)
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:

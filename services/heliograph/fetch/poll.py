@@ -34,6 +34,7 @@ from heliograph.fetch.port import (
     Observer,
     ParseBody,
     ParsedFeed,
+    Share,
     Update,
 )
 from heliograph.fetch.urls import shown
@@ -44,6 +45,7 @@ class Ports:
     """What the service is given by the composition root."""
 
     ledger: Ledger
+    share: Share
     fetcher: Fetcher
     parse: ParseBody
     append: Append
