@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import structlog
 
 from heliograph.core.event import DEAD_LETTERS, ArticleFetched, ArticleFlagged, ArticleMatched
-from heliograph.errors import LogUnavailable
+from heliograph.errors import BadInput, LogUnavailable
 from heliograph.eventlog.port import EventLog, Message
 from heliograph.runtime import work
 from heliograph.runtime.metrics import Metrics
@@ -59,11 +59,11 @@ class Effects:
         failures = 0
         while pending:
             started = time.perf_counter()
-            outcomes = work.run_stage(self._step.stage, pending)
+            outcomes: Sequence[Outcome] = work.run_stage(self._step.stage, pending)
             self._metrics.stage_seconds.labels(self._name).observe(time.perf_counter() - started)
             waits = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
             try:
-                self._write(pending, outcomes)
+                outcomes = self._write(pending, outcomes)
                 pending = [item for item, o in zip(pending, outcomes, strict=True) if isinstance(o, RetryLater)]
             except LogUnavailable as error:
                 # Nothing is known to be written: the whole batch again, its ids make that safe.
@@ -79,10 +79,8 @@ class Effects:
         self.waiting = ""
         return True
 
-    def _write(self, items: Sequence[work.Work], outcomes: Sequence[Outcome]) -> None:
-        entries = work.sink_entries(outcomes)
-        if entries and self._step.sink:
-            self._log.append(self._step.sink, entries)
+    def _write(self, items: Sequence[work.Work], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        outcomes = self._to_sink(outcomes)
         refused = [(item, o) for item, o in zip(items, outcomes, strict=True) if isinstance(o, Reject)]
         if refused:
             now = self._now()
@@ -93,6 +91,20 @@ class Effects:
             place, reason, cause = item.message.place, reject.reason, reject.cause
             _log.error("dead letter", stage=self._name, place=place, reason=reason, cause=cause)
         self._count(items, outcomes)
+        return outcomes
+
+    def _to_sink(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Append what the outcomes carry; one whose events the log refuses for good becomes a Reject."""
+        entries = work.sink_entries(outcomes)
+        if not entries or not self._step.sink:
+            return outcomes
+        try:
+            self._log.append(self._step.sink, entries)
+        except BadInput as error:
+            if len(outcomes) == 1:
+                return [Reject("refused-by-log", str(error))]
+            return [known for outcome in outcomes for known in self._to_sink([outcome])]
+        return outcomes
 
     def _count(self, items: Sequence[work.Work], outcomes: Sequence[Outcome]) -> None:
         kinds = {Done: "done", RetryLater: "retry", Reject: "rejected"}

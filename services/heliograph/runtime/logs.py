@@ -55,8 +55,9 @@ def configure_logs(level: str = "info", form: Literal["console", "json"] = "cons
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # The web server's own start and stop are said by the program that it belongs to.
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
+    # What these say of starts, stops and connections is said by the program that they belong to.
+    for chatty in ("uvicorn", "faust", "mode", "aiokafka", "kafka"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
