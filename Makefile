@@ -53,6 +53,7 @@ up: ## start real Kafka and Elasticsearch on this machine, and say where (deploy
 down: ## end them; their data stay in var/stack
 	@$(PYTHON) deploy/stack/stack.py down
 
-clean: ## remove .venv, caches and the local data folder
+clean: ## remove .venv, caches and the local data folder, and what runs from it
+	@test ! -e var/stack/stack.json || $(PYTHON) deploy/stack/stack.py down
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,8 @@
 """Real Kafka and Elasticsearch on this machine, from their published jars, without containers.
 
-    stack.py      class Stack (up, down, start, stop, kill, pause, resume, status) and the command line over it
+    stack.py      the command line
+    servers.py    class Stack: up, down, start, stop, kill, pause, resume, status
+    memory.py     what the folder of a stack remembers
     broker.py     a Kafka node in KRaft mode: its properties, its storage, its command, whether it answers
     node.py       an Elasticsearch node: its home, its configuration, its command, whether it answers
     jars.py       what both run from: downloaded once by Maven into a cache outside the checkout

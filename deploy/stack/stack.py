@@ -17,8 +17,9 @@ if __package__ in (None, ""):  # started as a file: its neighbours are found fro
 
 from deploy.stack import StackError
 from deploy.stack.jars import default_environment, say
+from deploy.stack.memory import ELASTICSEARCH, KAFKA
 from deploy.stack.process import STOPPED
-from deploy.stack.servers import ELASTICSEARCH, KAFKA, Options, Stack
+from deploy.stack.servers import Options, Stack
 
 __all__ = ["Options", "Stack", "StackError", "main", "options"]
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state = environment.get("STACK_STATE") or CHECKOUT / "var" / "stack"
         stack = Stack(Path(state), options(environment), environment)
         return _do(stack, given)
-    except StackError as error:
+    except (StackError, OSError) as error:
         say(str(error))
         return 2
     except KeyboardInterrupt:
