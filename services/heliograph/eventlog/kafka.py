@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.structs import TopicPartition
 
 from heliograph.errors import BadInput, UsageError
@@ -33,7 +34,7 @@ _ENVELOPE_BYTES: Final = 1024
 """Headers and framing around an event, beyond what it says of itself."""
 _LONGEST_ANSWER: Final = 10.0
 """Seconds that one request to a broker may take; a broker that died is asked no longer than this."""
-_GRACE: Final = 5.0
+_GRACE: Final = 1.0
 _SKEW: Final = timedelta(minutes=10)
 """How far the clocks of machines that append may be apart before a scan up to a moment misses something."""
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class KafkaLog:
         self._wait = access.append_timeout.total_seconds()
         self._ready: set[str] = set()
         self._guard = threading.Lock()
+        self._producer_guard = threading.Lock()
         self._admin_guard = threading.Lock()
         self._lookup_guard = threading.Lock()
         self._producer: KafkaProducer | None = None
@@ -88,9 +90,8 @@ class KafkaLog:
             producer = self._open_producer()
             try:
                 self._send(producer, topic, entries)
-            except KafkaError as error:
-                if not error.retriable:
-                    self._drop_producer(producer)
+            except KafkaError:
+                self._drop_producer(producer)
                 raise
         return len(entries)
 
@@ -152,11 +153,13 @@ class KafkaLog:
         """End the readers, wait a moment for what is under way, close the clients."""
         with self._guard:
             self._closed = True
-            readers, producer, self._producer = list(self._readers), self._producer, None
+            readers = list(self._readers)
         for reader in readers:
             reader.close()
+        with self._producer_guard:
+            producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=_GRACE)
+            clients.end_producer(producer, _GRACE)
         with self._admin_guard:
             self._close_admin()
         with self._lookup_guard:
@@ -192,7 +195,7 @@ class KafkaLog:
                 raise BadInput(f"{topic}: the broker refuses event {entry.id} for its size: {error}") from error
 
     def _open_producer(self) -> KafkaProducer:
-        with self._guard:
+        with self._held(self._producer_guard):
             if self._closed:
                 raise KafkaError("the log is closed")
             if self._producer is None:
@@ -205,20 +208,20 @@ class KafkaLog:
                     max_request_size=largest + _ENVELOPE_BYTES,
                     request_timeout_ms=int(request * 1000),
                     bootstrap_timeout_ms=int(self._wait * 1000),
-                    reconnect_backoff_max_ms=1000,
                 )
             return self._producer
 
     def _drop_producer(self, producer: KafkaProducer) -> None:
-        """Replace a producer that has failed for good; what others wait for fails as well, and is appended again."""
-        with self._guard:
-            if self._producer is producer:
-                self._producer = None
-        producer.close(timeout=0)
+        """Replace a producer that has failed; what others wait for fails as well, and is appended again."""
+        with self._held(self._producer_guard):
+            if self._producer is not producer:
+                return
+            self._producer = None
+        clients.end_producer(producer, 0)
 
     def _ask(self, what: str, question: Callable[[KafkaAdminClient], T]) -> T:
         """Return the answer of the cluster. A client that failed is not used again: its view may be out of date."""
-        with clients.named(self._access, what), self._admin_guard:
+        with clients.named(self._access, what), self._held(self._admin_guard):
             if self._admin is None:
                 wait = int(min(self._wait, _LONGEST_ANSWER) * 1000)
                 self._admin = clients.admin(self._access, request_timeout_ms=wait, bootstrap_timeout_ms=wait)
@@ -227,6 +230,16 @@ class KafkaLog:
             except (KafkaError, OSError):
                 self._close_admin()
                 raise
+
+    @contextmanager
+    def _held(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold a lock, but wait for it no longer than for a broker: whoever has it may be waiting for one."""
+        if not lock.acquire(timeout=self._wait):
+            raise KafkaTimeoutError("others are waiting for it already")
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _close_admin(self) -> None:
         if self._admin is not None:

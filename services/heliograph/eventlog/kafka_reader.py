@@ -128,7 +128,6 @@ class KafkaReader:
             max_poll_interval_ms=_MAX_POLL_MS,
             request_timeout_ms=wait,
             bootstrap_timeout_ms=wait,
-            reconnect_backoff_max_ms=1000,
         )
         consumer.subscribe([self._access.topic_prefix + self._topic], listener=_Listener(self._share))
         self._consumer = consumer

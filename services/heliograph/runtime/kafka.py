@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from heliograph.errors import LogUnavailable, Unavailable
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 CLIENT = "heliograph"
+_RECONNECT_MS = 1_000
+"""Longest wait between tries to connect: soon after a broker is back, so are we."""
+_SENDER_ENDS = 1.0
+T = TypeVar("T")
 
 
 class Access(Protocol):
@@ -55,7 +59,27 @@ def producer(access: Access, **options: Any) -> KafkaProducer:  # noqa: ANN401 -
         "max_block_ms": wait,
         "request_timeout_ms": min(wait, 10_000),
     }
-    return KafkaProducer(bootstrap_servers=brokers(access), client_id=CLIENT, **{**defaults, **options})
+    return _made(KafkaProducer, access, **{**defaults, **options})
+
+
+def end_producer(producer: KafkaProducer, patience: float) -> None:
+    """Close a producer: what it has not sent after `patience` seconds fails.
+
+    One whose append has failed must be closed with a patience of 0 and replaced: once a batch has expired on its way to
+    a broker that stood still, kafka-python 3.0 sends nothing of that partition any more, even when the broker is back.
+    Its own `close` would wait for that batch, and raise, and try again when it is collected.
+    """
+    from kafka.errors import KafkaError
+
+    try:
+        if patience > 0:
+            producer.flush(timeout=patience)
+    except KafkaError:
+        pass  # the callers that wait for these records hear of it
+    finally:
+        producer._sender.force_close()
+        producer._sender.join(_SENDER_ENDS)
+        producer.close(timeout=0)
 
 
 def consumer(access: Access, *topics: str, **options: Any) -> KafkaConsumer:  # noqa: ANN401 - the client's own options
@@ -80,14 +104,33 @@ def consumer(access: Access, *topics: str, **options: Any) -> KafkaConsumer:  # 
             "heartbeat_interval_ms": min(3_000, session // 5),
             "group_instance_id": f"{options['group_id']}.{access.instance}" if access.instance else None,
         }
-    return KafkaConsumer(*topics, bootstrap_servers=brokers(access), client_id=CLIENT, **{**defaults, **options})
+    return _made(KafkaConsumer, access, *topics, **{**defaults, **options})
 
 
 def admin(access: Access, **options: Any) -> KafkaAdminClient:  # noqa: ANN401 - the client's own options
     """Return a client for topics and groups."""
     from kafka import KafkaAdminClient
 
-    return KafkaAdminClient(bootstrap_servers=brokers(access), client_id=CLIENT, **options)
+    return _made(KafkaAdminClient, access, **options)
+
+
+def _made(kind: Callable[..., T], access: Access, *topics: str, **options: Any) -> T:  # noqa: ANN401 - as above
+    """Return a client; one that cannot reach its brokers leaves no thread behind that goes on trying."""
+    from kafka.net.compat import KafkaNetClient
+
+    networks: list[KafkaNetClient] = []
+
+    def network(**configs: Any) -> KafkaNetClient:  # noqa: ANN401 - as above
+        networks.append(KafkaNetClient(**configs))
+        return networks[-1]
+
+    defaults = {"bootstrap_servers": brokers(access), "client_id": CLIENT, "reconnect_backoff_max_ms": _RECONNECT_MS}
+    try:
+        return kind(*topics, **{**defaults, **options, "kafka_client": network})
+    except BaseException:
+        for opened in networks:
+            opened.close()
+        raise
 
 
 @contextmanager
@@ -98,5 +141,8 @@ def named(access: Access, what: str, error: Callable[[str], Unavailable] = LogUn
     try:
         yield
     except (KafkaError, OSError) as cause:
-        reason = f"{type(cause).__name__}: {cause}".splitlines()[0][:200]
-        raise error(f"Kafka at {access.bootstrap}: {what} failed: {reason}; check `kafka.bootstrap`") from cause
+        reason = str(cause) if isinstance(cause, KafkaError) else f"{type(cause).__name__}: {cause}"
+        raise error(
+            f"Kafka at {access.bootstrap}: cannot {what}: {reason.splitlines()[0][:200]}; "
+            "check that its brokers run and `kafka.bootstrap` names them"
+        ) from cause
