@@ -64,13 +64,18 @@ def kept(folder: Path, name: str, sources: Sequence[Path], make: Callable[[Path]
     return place
 
 
+def maven(environment: Mapping[str, str]) -> str:
+    """Return where Maven is. Raises StackError where it is not installed."""
+    found = shutil.which("mvn", path=environment.get("PATH", ""))
+    if found is None:
+        raise StackError("Kafka and Elasticsearch are fetched by Maven, and mvn is not on the path; install it")
+    return found
+
+
 def fetch(pom: Path, into: Path, what: str, environment: Mapping[str, str]) -> None:
     """Copy all that a pom depends on at run time into a folder. Raises StackError with what Maven said."""
-    maven = shutil.which("mvn", path=environment.get("PATH", ""))
-    if maven is None:
-        raise StackError(f"{what} is fetched by Maven, and there is no mvn on the path; install it (apt: maven)")
+    command = [maven(environment), "-B", "-f", str(pom), PLUGIN, "-DincludeScope=runtime", f"-DoutputDirectory={into}"]
     say(f"fetching {what} (about 45 MB, once)")
-    command = [maven, "-B", "-f", str(pom), PLUGIN, "-DincludeScope=runtime", f"-DoutputDirectory={into}"]
     errors: list[str] = []
     count = 0
     with subprocess.Popen(

@@ -15,7 +15,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # started as a file: its neighbours are found from the checkout
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from deploy.stack import StackError
+from deploy.stack import StackError, broker, jars, jdk, node
 from deploy.stack.jars import default_environment, say
 from deploy.stack.memory import ELASTICSEARCH, KAFKA
 from deploy.stack.process import STOPPED
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         state = environment.get("STACK_STATE") or CHECKOUT / "var" / "stack"
         stack = Stack(Path(state), options(environment), environment)
-        return _do(stack, given)
+        return _do(stack, given, environment)
     except (StackError, OSError) as error:
         say(str(error))
         return 2
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     for shows in (up, status):
         shows.add_argument("--json", action="store_true", help="for programs")
     verbs.add_parser("down", help="end all; data stay")
+    verbs.add_parser("check", help="say whether this machine has what it takes: Java 17 and 21, Maven")
     for verb, does in (
         ("start", "start one node where it was before"),
         ("stop", "end one node"),
@@ -85,14 +86,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _do(stack: Stack, given: argparse.Namespace) -> int:
+def _do(stack: Stack, given: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if given.verb == "up":
         stack.up(given.only)
         _show(stack, given.json)
     elif given.verb == "status":
         _show(stack, given.json)
         nodes = stack.status()
-        return int(not nodes or any(node["state"] == STOPPED for node in nodes.values()))
+        return int(not nodes or any(found["state"] == STOPPED for found in nodes.values()))
+    elif given.verb == "check":
+        say(f"Kafka would run on {jdk.find(broker.JAVA, 'Kafka', environment)}")
+        say(f"Elasticsearch would run on {jdk.find(node.JAVA, 'Elasticsearch', environment, compiler=True)}")
+        say(f"both would be fetched by {jars.maven(environment)} into {jars.cache(environment)}")
     elif given.verb == "down":
         ended = stack.down()
         say(f"ended {', '.join(ended)}; data stay in {stack.folder}" if ended else "nothing runs")
@@ -114,8 +119,8 @@ def _show(stack: Stack, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"folder": str(stack.folder), "nodes": nodes, "settings": settings}))
         return
-    for name, node in nodes.items():
-        say(f"{name:13} {node['state']:8} {node['address']:16} pid {node['pid']}")
+    for name, found in nodes.items():
+        say(f"{name:13} {found['state']:8} {found['address']:16} pid {found['pid']}")
     say(f"data and logs in {stack.folder}" if nodes else "nothing was started here; begin with: stack.py up")
     for name, value in settings.items():
         print(f"export {name}={value}")

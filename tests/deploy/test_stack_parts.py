@@ -174,7 +174,7 @@ def test_a_download_that_breaks_off_is_told_and_leaves_nothing_that_looks_whole(
         jars.kept(tmp_path / "cache", "kafka", [pom], fetch)
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".part"] == ["lock"]
     given["PATH"] = "/nowhere"
-    with pytest.raises(StackError, match=r"there is no mvn on the path; install it"):
+    with pytest.raises(StackError, match=r"mvn is not on the path; install it"):
         jars.kept(tmp_path / "cache", "kafka", [pom], fetch)
 
 
