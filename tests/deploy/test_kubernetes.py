@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from tests.deploy.manifests import Built, Manifest, config, labels, of, ours, pod, selects, soft, workloads
-from tests.deploy.parts import DEPLOY, KUBERNETES, OVERLAYS, PORTS, ROOT, accepted, files_named
+from tests.deploy.parts import DEPLOY, KUBERNETES, OVERLAYS, PORTS, ROOT, accepted, compose, files_named
 
 from heliograph import __version__
 from heliograph.compose import SERVICES
@@ -183,6 +183,20 @@ def test_every_workload_may_be_moved_one_pod_at_a_time(manifests: list[Manifest]
         assert pod(one)["serviceAccountName"] in of(manifests, "ServiceAccount")
 
 
+def test_the_monitoring_is_of_the_versions_and_takes_the_files_that_compose_does(built: Built) -> None:
+    manifests, containers = built("distributed"), compose()["services"]
+    for name in ("prometheus", "alertmanager", "grafana"):
+        [container] = pod(workloads(manifests)[name])["containers"]
+        other = containers[name]
+        assert container["image"] == other["image"]
+        assert container.get("args") == other.get("command")
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        for volume in other["volumes"]:
+            assert any(path.startswith(volume["target"]) for path in mounted), f"{name}: {volume['target']}"
+        told = {entry["name"] for entry in container.get("env", [])}
+        assert told >= other.get("environment", {}).keys()
+
+
 def test_detect_grows_to_as_many_pods_as_there_are_partitions(built: Built) -> None:
     topics = yaml.safe_load((ROOT / "schemas/kafka/topics.yaml").read_text("utf-8"))
     [scaler] = of(built("distributed"), "HorizontalPodAutoscaler").values()
@@ -211,10 +225,13 @@ def test_every_file_of_the_folder_is_part_of_an_overlay() -> None:
         told = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
         files = [patch["path"] for patch in told.get("patches", []) if "path" in patch]
         files += [name for generator in told.get("configMapGenerator", []) for name in generator["files"]]
-        for name in [*told["resources"], *files]:
+        for name in [*told.get("resources", []), *files]:
             path = (folder / name).resolve()
             walk(path) if path.is_dir() else used.add(path)
 
     for name in OVERLAYS:
         walk(KUBERNETES / "overlays" / name)
-    assert {path for path in KUBERNETES.rglob("*") if path.is_file() and path.name != "README.md"} == used
+    neighbours = [folder for name in ("prometheus", "grafana") for folder in (DEPLOY / name).glob("*")]
+    wanted = [path for folder in (KUBERNETES, *neighbours) for path in folder.rglob("*") if path.is_file()]
+    missing = {path.relative_to(DEPLOY).as_posix() for path in wanted if path not in used and path.name != "README.md"}
+    assert not missing, "name them in the kustomization.yaml beside them"
