@@ -6,6 +6,7 @@ A server that cannot be started is an error of each test that asked for it, neve
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,9 +39,12 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         made.append(Stack(tmp_path_factory.mktemp("stack"), Options(brokers=brokers)))
         return made[-1]
 
+    # What ends a run politely (`timeout`, a cancelled job) ends its servers as well, as Ctrl-C does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     yield make
     for stack in made:
         stack.down(grace=2)  # nobody needs the data
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
