@@ -27,8 +27,8 @@ demo: $(STAMP) ## the same against sample feeds on loopback, offline, in a folde
 	$(BIN)/python -m heliograph.demo run $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
-	$(BIN)/ruff format --check services tests deploy/stack
-	$(BIN)/ruff check services tests deploy/stack
+	$(BIN)/ruff format --check services tests deploy
+	$(BIN)/ruff check services tests deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/schemas/generate.py --check

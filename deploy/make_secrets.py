@@ -2,8 +2,8 @@
 
     python3 deploy/make_secrets.py [FOLDER]
 
-The folder is for its owner alone (0700). The files in it may be read by all (0444), because Compose mounts them with the
-owner and mode that they have on the host, and containers run under other numbers than yours.
+The folder is for its owner alone (0700). The files in it may be read by all (0444), because Compose mounts them with
+the owner and mode that they have on the host, and containers run under other numbers than yours.
 """
 
 from __future__ import annotations
