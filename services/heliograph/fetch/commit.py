@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import TypeVar
 
 from heliograph.core.event import DeadLetter, Envelope
@@ -51,8 +52,7 @@ class Committer:
         self._share = share
         self._threads = threads
         self._queue: asyncio.Queue[tuple[Work, asyncio.Future[bool]]] = asyncio.Queue()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._writing = Lock()
         self.waiting = ""
         """Why nothing is being saved now, or empty."""
 
@@ -63,8 +63,12 @@ class Committer:
         return await done
 
     async def settled(self) -> None:
-        """Return once nothing is being written."""
-        await self._idle.wait()
+        """Return once nothing is being written; work that waits for its next attempt is looked at anew by then."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._wait_for_write)
+
+    def _wait_for_write(self) -> None:
+        with self._writing:
+            return
 
     async def run(self) -> None:
         """Commit until cancelled; what was not committed then is polled again after the next start."""
@@ -74,11 +78,7 @@ class Committer:
             while not self._queue.empty() and len(batch) < MAX_POLLS and events < MAX_EVENTS:
                 batch.append(self._queue.get_nowait())
                 events += len(batch[-1][0].events)
-            self._idle.clear()
-            try:
-                kept = await self.insist(partial(self._write, [work for work, _ in batch]))
-            finally:
-                self._idle.set()
+            kept = await self.insist(partial(self._write, [work for work, _ in batch]))
             for work, done in batch:
                 if not done.done():
                     done.set_result(work.update.state.feed in kept)
@@ -99,11 +99,12 @@ class Committer:
 
     def _write(self, works: Sequence[Work]) -> Collection[str]:
         """Write the works of feeds that are held, and return the feeds whose work is kept."""
-        works = [work for work in works if self._share.holds(work.update.state.feed)]
-        events = [event for work in works for event in work.events]
-        if events:
-            self._append(events)
-        for work in works:
-            for letter in work.letters:
-                self._bury(letter)
-        return self._share.save([work.update for work in works])
+        with self._writing:
+            works = [work for work in works if self._share.holds(work.update.state.feed)]
+            events = [event for work in works for event in work.events]
+            if events:
+                self._append(events)
+            for work in works:
+                for letter in work.letters:
+                    self._bury(letter)
+            return self._share.save([work.update for work in works])

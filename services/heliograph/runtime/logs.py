@@ -58,6 +58,8 @@ def configure_logs(level: str = "info", form: Literal["console", "json"] = "cons
     # What these say of starts, stops and connections is said by the program that they belong to.
     for chatty in ("uvicorn", "faust", "mode", "aiokafka", "kafka"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    # Warns of every turn of its loop that took longer than 0.1 s, as turns do on a busy machine.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
