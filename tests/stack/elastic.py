@@ -48,6 +48,17 @@ class Cluster:
         with urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"{}")
 
+    def bulk(self, place: object, source: object) -> Any:
+        """Write one document past our index."""
+        data = f"{json.dumps({'index': place})}\n{json.dumps(source)}\n".encode()
+        request = Request(f"{self.url}/_bulk", data, {"content-type": "application/x-ndjson"}, method="POST")
+        with urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def roll(self, name: str = "flagged") -> None:
+        """Begin another index behind a name."""
+        self.ask("POST", f"{self.prefix}{name}/_rollover")
+
     def behind(self, name: str = "flagged") -> list[str]:
         """Return the indices of a name, by age."""
         return sorted(self.ask("GET", f"{self.prefix}{name}-*"))
