@@ -22,6 +22,9 @@ from heliograph.runtime.elastic import Access, Missing, Refused, connect, named,
 CHUNK = 500
 """Documents in one request at most: the largest alerts have some 10 kB."""
 
+OPENING = 60.0
+"""Seconds to wait for the index to be made: a cluster that starts takes its time."""
+
 Doc = dict[str, Any]
 
 NEWEST: tuple[Doc, ...] = ({"created_us": "desc"}, {"message": "desc"})
@@ -60,7 +63,8 @@ class AlertIndex:
             raise
 
     def _prepare(self, schema: Mapping[str, Any], replicas: int) -> None:
-        indices, version, template = self._client.indices, schema["version"], schema["template"]
+        indices = self._client.options(request_timeout=OPENING).indices
+        version, template = schema["version"], schema["template"]
         if not indices.exists(index=self._name):
             settings = {**template["settings"], "number_of_replicas": replicas}
             # The template stays: should the index be deleted under us, the next claim makes it as it was.
@@ -171,7 +175,7 @@ class AlertIndex:
                 answers = self._client.bulk(index=self._name, operations=lines)["items"]
                 failures = []
                 for answer in (next(iter(item.values())) for item in answers):
-                    status, why = answer["status"], reason(answer)
+                    status, why = answer["status"], reason(answer.get("error"))
                     if status < 300:
                         done.add(answer["_id"])
                     elif status != 409 and (status != 404 or "index_not_found" in why):

@@ -134,9 +134,13 @@ def reason(body: object) -> str:
     error = body.get("error", body) if isinstance(body, dict) else body
     if isinstance(error, dict):
         causes = [error, *error.get("root_cause", ()), error.get("caused_by")]
-        words = [f"{found.get('type')}: {found.get('reason')}" for found in causes if isinstance(found, dict)]
-        error = "; ".join(dict.fromkeys(words))
+        words = [f"{found['type']}: {found.get('reason')}" for found in causes if _typed(found)]
+        error = "; ".join(dict.fromkeys(words)) or error
     return " ".join(str(error).split())[:300]
+
+
+def _typed(cause: object) -> bool:
+    return isinstance(cause, dict) and "type" in cause
 
 
 def place(access: Access) -> str:
