@@ -197,6 +197,16 @@ def test_the_monitoring_is_of_the_versions_and_takes_the_files_that_compose_does
         assert told >= other.get("environment", {}).keys()
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"), [("prometheus/rules", "prometheus-rules"), ("grafana/dashboards", "grafana-dashboards")]
+)
+def test_rules_and_dashboards_are_mounted_where_there_are_any(folder: str, name: str, built: Built) -> None:
+    files = {path.name for path in (DEPLOY / folder).glob("[!.]*")}
+    maps = [one["data"] for key, one in of(built("distributed"), "ConfigMap").items() if key.startswith(f"{name}-")]
+    assert [{*data} for data in maps] == ([files] if files else [])
+    assert all(len(text) < 900_000 for data in maps for text in data.values())
+
+
 def test_detect_grows_to_as_many_pods_as_there_are_partitions(built: Built) -> None:
     topics = yaml.safe_load((ROOT / "schemas/kafka/topics.yaml").read_text("utf-8"))
     [scaler] = of(built("distributed"), "HorizontalPodAutoscaler").values()
@@ -232,6 +242,6 @@ def test_every_file_of_the_folder_is_part_of_an_overlay() -> None:
     for name in OVERLAYS:
         walk(KUBERNETES / "overlays" / name)
     neighbours = [folder for name in ("prometheus", "grafana") for folder in (DEPLOY / name).glob("*")]
-    wanted = [path for folder in (KUBERNETES, *neighbours) for path in folder.rglob("*") if path.is_file()]
+    wanted = [path for folder in (KUBERNETES, *neighbours) for path in folder.rglob("[!.]*") if path.is_file()]
     missing = {path.relative_to(DEPLOY).as_posix() for path in wanted if path not in used and path.name != "README.md"}
     assert not missing, "name them in the kustomization.yaml beside them"
