@@ -33,7 +33,7 @@ class Runners:
 
 
 def by_sink(stream: MakeRunner, others: MakeRunner, log: EventLog, steps: Sequence[Step], metrics: Metrics) -> Runners:
-    """Return one runner: steps that write to the log run under `stream`, those with effects elsewhere under `others`."""
+    """Return one runner: steps that write to the log run under `stream`, those that act elsewhere under `others`."""
     inside = [step for step in steps if step.sink]
     outside = [step for step in steps if not step.sink]
     pairs = ((stream, inside), (others, outside))

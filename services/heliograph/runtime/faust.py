@@ -23,10 +23,10 @@ from heliograph.eventlog.port import EventLog, Lag, Message
 from heliograph.runtime.effects import Effects, utc_now
 from heliograph.runtime.kafka import Access
 from heliograph.runtime.metrics import Metrics
-from heliograph.runtime.thread import OwnThread
 from heliograph.runtime.retry import Backoff
 from heliograph.runtime.stage import Step, StepHealth
 from heliograph.runtime.supervise import Supervisor, Task
+from heliograph.runtime.thread import OwnThread
 
 _log = structlog.get_logger("runner")
 STALL = 30.0

@@ -104,8 +104,11 @@ class StepApp:
             return
         renewed, self._generation = generation != self._generation, generation
         whole = self._until_gap(found, renewed=renewed)
-        if await self._work([self._message(record) for record in whole], renewed):
-            await self._commit(whole, generation)
+        if not await self._work([self._message(record) for record in whole], renewed):
+            # A stop came first. Nothing behind these may be begun: its commit would cover them.
+            self._closing = True
+            return
+        await self._commit(whole, generation)
         if len(whole) < len(found):
             gap = found[len(whole)]
             place = f"{self._step.source}/{gap.partition}/{gap.offset}"
