@@ -90,7 +90,8 @@ class KafkaLog:
             producer = self._open_producer()
             try:
                 self._send(producer, topic, entries)
-            except KafkaError:
+            except (KafkaError, BadInput):
+                # An idempotent producer that was refused one batch sends no other.
                 self._drop_producer(producer)
                 raise
         return len(entries)
