@@ -19,7 +19,7 @@ from pathlib import Path
 from deploy.stack import StackError
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-EVERY = 20  # downloads between two words about them
+EVERY = 50  # downloads between two words about them
 
 
 def cache(environment: Mapping[str, str]) -> Path:
@@ -74,8 +74,10 @@ def maven(environment: Mapping[str, str]) -> str:
 
 def fetch(pom: Path, into: Path, what: str, environment: Mapping[str, str]) -> None:
     """Copy all that a pom depends on at run time into a folder. Raises StackError with what Maven said."""
-    command = [maven(environment), "-B", "-f", str(pom), PLUGIN, "-DincludeScope=runtime", f"-DoutputDirectory={into}"]
-    say(f"fetching {what} (about 45 MB, once)")
+    # Strict: a file that does not match its published checksum is an error.
+    options = ["--batch-mode", "--strict-checksums", f"-DoutputDirectory={into}", "-DincludeScope=runtime"]
+    command = [maven(environment), *options, "-f", str(pom), PLUGIN]
+    say(f"fetching {what} (45 MB, once)")
     errors: list[str] = []
     count = 0
     with subprocess.Popen(
