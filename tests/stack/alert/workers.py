@@ -6,6 +6,7 @@ deliver URL PREFIX HOOK SECRET  deliver what is due until killed, with leases of
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -25,6 +26,7 @@ from heliograph.schemas import load_schema
 from heliograph.settings import ElasticsearchSettings
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+SECRET = "whsec_" + base64.b64encode(b"a key of these tests, 32 bytes..").decode()
 FOREVER = 1e6
 LEASE = 4.0
 
@@ -74,10 +76,10 @@ def claim(url: str, prefix: str, seed: str, count: str) -> None:
     history.close()
 
 
-def deliver(url: str, prefix: str, hook: str, secret: str) -> None:
+def deliver(url: str, prefix: str, hook: str) -> None:
     """Deliver until killed; says its process id in the User-Agent."""
     tools = Tools(agent=f"worker/{os.getpid()}")
-    channels = build_channels([{"name": "desk", "type": "webhook", "url": hook, "secret": secret}], tools)
+    channels = build_channels([{"name": "desk", "type": "webhook", "url": hook, "secret": SECRET}], tools)
     deliverer = Deliverer(
         outbox=ShortLeases(open_history(url, prefix)),
         notifiers=channels,
@@ -90,4 +92,7 @@ def deliver(url: str, prefix: str, hook: str, secret: str) -> None:
 
 
 if __name__ == "__main__":
-    {"claim": claim, "deliver": deliver}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "claim":
+        claim(*sys.argv[2:])
+    else:
+        deliver(*sys.argv[2:])
