@@ -13,7 +13,7 @@ SERVICE: dict[str, Any] = {
     "properties": {
         "image": {"type": "string", "pattern": r"^[a-z/]+:v?\d[\w.]*$"},
         "build": {"type": "object", "required": ["context", "dockerfile"]},
-        "profiles": {**TEXTS, "items": {"enum": ["embedded", "distributed", "monitoring"]}},
+        "profiles": {**TEXTS, "items": {"enum": ["embedded", "distributed", "monitoring", "by-hand"]}},
         "entrypoint": COMMAND,
         "command": COMMAND,
         "user": {"type": "string", "pattern": r"^\d+:\d+$"},

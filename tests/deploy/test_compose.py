@@ -114,6 +114,16 @@ def test_there_is_a_container_for_each_service_and_one_for_all_of_them() -> None
     )
 
 
+def test_what_ends_by_itself_is_waited_for_by_a_service_that_stays() -> None:
+    waited = {
+        other
+        for service in ALL.values()
+        for other, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert waited == {name for name in ONCE if ALL[name]["profiles"] != ["by-hand"]}
+
+
 def test_only_who_fetches_and_who_delivers_can_leave() -> None:
     assert {name for name, service in ALL.items() if "outside" in service["networks"]} == {
         "ingest",

@@ -57,6 +57,9 @@ def test_compose_is_told_profiles_and_services_that_it_knows() -> None:
         named = [word.partition("=")[0] for word in after(words, "--scale")] + after(words, "exec")
         named += [words[-1]] if "logs" in words else []
         assert set(named) <= started
+        assert {*after(words, "--rm")} <= {
+            name for name, one in FILE["services"].items() if one["profiles"] == ["by-hand"]
+        }
         for name in after(words, "--scale"):
             # Two containers cannot have one port of the machine.
             assert "ports" not in FILE["services"][name.partition("=")[0]]
