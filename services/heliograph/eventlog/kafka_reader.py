@@ -67,7 +67,7 @@ class KafkaReader:
         self._keeper: threading.Thread | None = None
         self._stop = threading.Event()
         self._used = self._heard = time.monotonic()
-        self._share = _Share()
+        self._share = Share()
 
     @property
     def epoch(self) -> int:
@@ -192,7 +192,7 @@ class KafkaReader:
                 self._lock.release()
 
 
-class _Share:
+class Share:
     """What is this member's: which partitions, how far they were read, what is to be committed of them.
 
     Changed by the client's own thread while the reader's waits in it, never by two at once.
@@ -245,7 +245,7 @@ class _Share:
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client has no types
     """Hears of each change of the share, in the client's thread."""
 
-    def __init__(self, share: _Share) -> None:
+    def __init__(self, share: Share) -> None:
         self._share = share
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
