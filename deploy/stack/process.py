@@ -32,10 +32,12 @@ class Process:
         """Return RUNNING, PAUSED or STOPPED; a stranger with the same pid counts as STOPPED, and so does pid 0."""
         if self.pid <= 0:
             return STOPPED  # never started; to the system, 0 means every process of our group
-        with contextlib.suppress(OSError):
-            os.waitpid(self.pid, os.WNOHANG)  # ours, where it is our own child: it must not stay as a zombie
         letter, started = _look(self.pid)
-        if not letter or letter in "ZX" or started != self.started:
+        if not letter or started != self.started:
+            return STOPPED
+        if letter in "ZX":
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)  # our own child: it need not stay as a zombie
             return STOPPED
         return PAUSED if letter == "T" else RUNNING
 
