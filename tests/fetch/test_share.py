@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from heliograph.errors import UsageError
-from heliograph.fetch.port import FeedState, FetchRequest, FetchResult, LetGo, Update
+from heliograph.errors import FetchError, UsageError
+from heliograph.fetch.port import GIVEN_UP, FeedState, FetchRequest, FetchResult, LetGo, Update
 from heliograph.fetch.replay import Recorded
 
 pytestmark = pytest.mark.anyio
@@ -155,6 +155,24 @@ async def test_a_poll_that_was_not_saved_is_not_remembered_by_its_worker_either(
     # Had the first poll been remembered, the second would have brought a 304 and lost the article.
     assert found.state.last_outcome == "first-import"
     assert world.log.titles == ["a"]
+
+
+async def test_a_request_that_was_given_up_counts_as_no_failure_of_the_feed(world: Any) -> None:
+    class Connecting(Stuck):
+        async def fetch(self, request: FetchRequest) -> FetchResult:
+            world.share.held.clear()
+            assert not request.wanted()
+            world.share.held.add(FEED)
+            self.asked.set()
+            raise FetchError("given up", reason=GIVEN_UP)
+
+    world.share = Given(world.ledger, FEED)
+    world.fetcher = Connecting()
+    async with world.running(refresh=60.0) as ingest:
+        await begin(world, ingest)
+        await asyncio.wait_for(world.fetcher.asked.wait(), 10)
+        await world.until(lambda: not ingest.status().in_flight)
+    assert (world.polls, world.state.polls) == ([], 0)
 
 
 async def test_feeds_are_let_go_though_the_log_is_away(world: Any) -> None:

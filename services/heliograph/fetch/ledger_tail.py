@@ -40,7 +40,7 @@ class Tail:
         self._asking = threading.Lock()
         self._asks: KafkaConsumer | None = None
         self._caught_up = False
-        self._why = "has not been read yet"
+        self._why = "could not be reached"
         self._thread = threading.Thread(target=self._run, name="heliograph-ledger", daemon=True)
         self._thread.start()
 
@@ -90,10 +90,11 @@ class Tail:
         """
         from kafka import TopicPartition
 
-        with self._asking, named(self._access, f"asking for the ends of {self._topic}", Unavailable):
+        with self._asking, named(self._access, f"ask for the ends of {self._topic}", Unavailable):
             # Not the client that reads: that one sees no further than the first open transaction.
             asks = self._asks = self._asks or consumer(self._access)
-            found = asks.end_offsets([TopicPartition(self._topic, part) for part in partitions])
+            wait = int(self._access.append_timeout.total_seconds() * 1000)
+            found = asks.end_offsets([TopicPartition(self._topic, part) for part in partitions], timeout_ms=wait)
         return {place.partition: end for place, end in found.items()}
 
     def close(self) -> None:
@@ -109,17 +110,17 @@ class Tail:
         limit = self._access.append_timeout.total_seconds()
         if not self._changed.wait_for(done, limit):
             raise Unavailable(
-                f"Kafka at {self._access.bootstrap}: the topic {self._topic} of feeds {self._why} after {limit:g} s;"
-                " check `kafka.bootstrap`"
+                f"Kafka at {self._access.bootstrap}: the topic {self._topic} of feeds {self._why}, after {limit:g} s;"
+                " check that its brokers run"
             )
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with named(self._access, f"reading {self._topic}", Unavailable):
+                with named(self._access, f"read {self._topic}", Unavailable):
                     self._read()
             except Unavailable as error:
-                self._why = f"cannot be read ({error})"
+                self._why = f"could not be read ({error})"
                 _log.warning("feeds cannot be read", error=str(error))
                 self._stop.wait(_RETRY)
 
@@ -137,7 +138,7 @@ class Tail:
             for place in places:
                 reader.seek(place, self._positions.get(place.partition, 0))
             ends = reader.end_offsets(places)
-            self._why = "is not read to its end"
+            self._why = "was not read to its end"
             while not self._stop.is_set():
                 found = reader.poll(timeout_ms=_POLL)
                 records = [

@@ -45,7 +45,7 @@ class Writer:
     def open(self) -> KafkaProducer:
         """Take the name; what another of this name had begun is aborted. Raises Unavailable."""
         if self._producer is None:
-            with named(self._access, f"opening {self._topic} for writing", Unavailable):
+            with named(self._access, f"open {self._topic} for writing", Unavailable):
                 made = producer(
                     self._access,
                     transactional_id=self._name,
@@ -72,7 +72,7 @@ class Writer:
 
         client = self.open()
         try:
-            with named(self._access, f"writing {self._topic}", Unavailable):
+            with named(self._access, f"write {self._topic}", Unavailable):
                 client.begin_transaction()
                 sent = [
                     client.send(self._topic, key=record.key.encode(), value=record.value, partition=record.partition)

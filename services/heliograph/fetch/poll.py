@@ -88,7 +88,12 @@ class Poller:
         `hold` is told of the decoded body as soon as it is in memory.
         """
         feed = poll.feed
-        request = FetchRequest(url=feed.subscription.url, etag=feed.state.etag, last_modified=feed.state.last_modified)
+        request = FetchRequest(
+            url=feed.subscription.url,
+            etag=feed.state.etag,
+            last_modified=feed.state.last_modified,
+            wanted=partial(self._ports.share.holds, feed.subscription.id),
+        )
         try:
             result = await self._ports.fetcher.fetch(request)
             poll.received = result.received

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 BY_HAND = "by-hand"
 """`Subscription.evidence` of a feed that a person added, as opposed to one of a sources file."""
+
+GIVEN_UP = "given-up"
+"""Reason of a FetchError: the request was not wanted any more, and was not sent."""
 
 REMEMBER = timedelta(days=45)
 """How long an item is remembered after it was last seen in its feed."""
@@ -83,6 +86,10 @@ class Feed:
     state: FeedState
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
     """What to ask for; the validators are those of the last answer, empty where there was none."""
@@ -90,6 +97,8 @@ class FetchRequest:
     url: str
     etag: str = ""
     last_modified: str = ""
+    wanted: Callable[[], bool] = field(default=_always, compare=False)
+    """Asked right before each request goes out; once it says no, the fetch fails with the reason `GIVEN_UP`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

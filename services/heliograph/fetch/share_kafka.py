@@ -60,6 +60,9 @@ class KafkaShare:
         self._standing = _Standing()
         self._awaited: dict[int, int | None] = {}
         """Partition that was assigned -> the end to read to first, None while it is not known."""
+        self._gains = 0
+        self._changing = threading.Lock()
+        """For the three above: partitions come and go in the client's thread while ours looks."""
         self._saving = threading.Lock()
         self._stop = threading.Event()
         self._let_go: LetGo = _nothing
@@ -98,7 +101,7 @@ class KafkaShare:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with named(self._access, "taking part in polling", Unavailable):
+                with named(self._access, "take part in polling", Unavailable):
                     self._take_part()
             except Unavailable as error:
                 _log.warning("no part in polling", error=str(error))
@@ -117,7 +120,7 @@ class KafkaShare:
                 member.poll(timeout_ms=_POLL, max_records=1)
                 self._look(member)
         finally:
-            self.lose(self._standing.ready)
+            self.lose({*self._standing.ready, *self._awaited})
             member.close(autocommit=False)
 
     def _look(self, member: KafkaConsumer) -> None:
@@ -125,15 +128,22 @@ class KafkaShare:
         assigned = member.assignment()
         # The tail reads the records; the member is here for the assignment alone.
         member.pause(*assigned)
-        unknown = [part for part, end in self._awaited.items() if end is None]
-        if unknown:
-            self._awaited |= self._tail.ends(unknown)
-        arrived = {part for part, end in self._awaited.items() if end is not None and self._tail.position(part) >= end}
-        for part in arrived:
-            del self._awaited[part]
-        standing = self._standing
-        until = self._renewed(member, assigned, standing.until)
-        self._standing = _Standing(standing.ready | arrived, until, member.group_metadata())
+        with self._changing:
+            gains = self._gains
+            unknown = [part for part, end in self._awaited.items() if end is None]
+        ends = self._tail.ends(unknown) if unknown else {}
+        until = self._renewed(member, assigned, self._standing.until)
+        metadata = member.group_metadata()
+        if metadata.generation_id < 0:
+            # Thrown out, and not yet in again. A broker would not check such a one.
+            until = 0.0
+        with self._changing:
+            if self._gains == gains:
+                self._awaited |= {part: end for part, end in ends.items() if part in self._awaited}
+            read = {part for part, end in self._awaited.items() if end is not None and self._tail.position(part) >= end}
+            for part in read:
+                del self._awaited[part]
+            self._standing = _Standing(self._standing.ready | read, until, metadata)
 
     def _renewed(self, member: KafkaConsumer, assigned: Collection[TopicPartition], until: float) -> float:
         """Return until when the lease lasts, after asking the broker where a fifth of it has passed."""
@@ -149,21 +159,26 @@ class KafkaShare:
             # The broker refuses this of who is no member any more, and takes it as a sign of life of who is.
             member.commit(offsets, timeout_ms=int(self._session * 200))
         except KafkaError as error:
-            _log.info("the lease of feeds was not renewed", error=f"{type(error).__name__}: {error}")
+            if monotonic() >= until > 0.0:
+                _log.warning("feeds are not polled until the broker answers", error=type(error).__name__)
+                return 0.0
             return until
         return now + lease
 
     def gain(self, partitions: Iterable[int]) -> None:
         """Partitions were assigned to this worker."""
-        self._awaited |= dict.fromkeys(partitions)
+        with self._changing:
+            self._gains += 1
+            self._awaited |= dict.fromkeys(partitions)
 
     def lose(self, partitions: Collection[int]) -> None:
         """Partitions go to another worker as soon as this returns."""
-        for part in partitions:
-            self._awaited.pop(part, None)
-        standing = self._standing
-        self._standing = _Standing(standing.ready - set(partitions), standing.until, standing.metadata)
-        gone = standing.ready & set(partitions)
+        with self._changing:
+            for part in partitions:
+                self._awaited.pop(part, None)
+            standing = self._standing
+            gone = standing.ready.intersection(partitions)
+            self._standing = _Standing(standing.ready - gone, standing.until, standing.metadata)
         if not gone:
             return
         feeds = self._tail.look(lambda table: [one for one in table.names() if table.home(one) in gone])

@@ -17,7 +17,7 @@ from heliograph.fetch.articles import ORIGIN
 from heliograph.fetch.commit import Committer
 from heliograph.fetch.decide import Policy, due, without_validators
 from heliograph.fetch.poll import Poll, Poller, Ports
-from heliograph.fetch.port import Feed, Subscription
+from heliograph.fetch.port import GIVEN_UP, Feed, Subscription
 from heliograph.fetch.schedule import Next, Pace, Scheduler, spread
 from heliograph.fetch.sources import removal
 from heliograph.fetch.urls import host_of
@@ -225,6 +225,8 @@ class Ingest:
         poll = Poll(feed)
         try:
             work, decision = await self._poller.examine(poll, self._hold)
+            if decision.state.last_outcome == GIVEN_UP:
+                return self._later()
             current = self._feeds.get(name)
             if current is None or current.subscription.url != feed.subscription.url:
                 # Removed or moved while it was being polled: what the old address said is of no use.
