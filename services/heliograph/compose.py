@@ -14,23 +14,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, cast
 
 from heliograph.alert.stage import AlertStage
 from heliograph.assembly.collection import Collection
 from heliograph.assembly.delivery import Delivery
-from heliograph.assembly.live import Published
+from heliograph.assembly.live import Following, Published
 from heliograph.assembly.pages import web_deps
-from heliograph.assembly.upkeep import Definers, Gauges, Retention
+from heliograph.assembly.upkeep import Definers, Gauges, Preparing, Retention
 from heliograph.assembly.world import Tier, World
 from heliograph.core.codec import decode
-from heliograph.core.event import ARTICLES, FLAGGED, MATCHES, Envelope
+from heliograph.core.event import ARTICLES, DEAD_LETTERS, FLAGGED, MATCHES, Envelope
 from heliograph.detect.engine import Engine
 from heliograph.detect.stage import DetectStage
 from heliograph.errors import CodecError, SettingsError, UsageError
 from heliograph.index.stage import IndexStage
 from heliograph.program import Program, all_alive
-from heliograph.runtime.stage import Step, StepHealth
+from heliograph.runtime.stage import Stage, Step, StepHealth
 from heliograph.runtime.supervise import Supervisor
+from heliograph.schemas import load_schema
 from heliograph.settings import Settings
 from heliograph.stories.stage import StoriesStage
 from heliograph.web.app import create_app
@@ -41,6 +45,8 @@ from heliograph.web.server import WebServer
 
 SERVICES = ("ingest", "detect", "stories", "index", "alert", "web")
 STORY_WINDOW = timedelta(hours=96)
+ARCHIVE_ROLLS = timedelta(days=1)
+"""A new index of the archive each day: what is too old goes as a whole."""
 
 
 def embedded(settings: Settings) -> Tier:
@@ -63,8 +69,35 @@ def embedded(settings: Settings) -> Tier:
 
 
 def distributed(settings: Settings) -> Tier:
-    """Kafka, Faust and Elasticsearch. Raises SettingsError: this release has the embedded tier only."""
-    raise SettingsError(f'tier {settings.tier!r} comes with a later release: set tier = "embedded"')
+    """Kafka, Faust and Elasticsearch; nothing is opened here. Raises SettingsError where their clients are missing."""
+    for client in ("kafka", "faust", "elasticsearch"):
+        if find_spec(client) is None:
+            raise SettingsError(f"tier distributed needs {client}: pip install 'heliograph[distributed]'")
+    from heliograph.alert.history_elastic import ElasticHistory
+    from heliograph.eventlog.kafka import KafkaLog
+    from heliograph.fetch.ledger_kafka import KafkaLedger
+    from heliograph.index.elastic import ElasticIndex
+    from heliograph.runtime.both import by_sink
+    from heliograph.runtime.faust import FaustRunner
+    from heliograph.runtime.poll import PollRunner
+
+    kafka, elastic, retention = settings.kafka, settings.elasticsearch, settings.retention
+    place: dict[str, Any] = {"prefix": elastic.index_prefix, "replicas": elastic.replicas}
+    kept = {**dict.fromkeys((ARTICLES, MATCHES, FLAGGED), retention.log), DEAD_LETTERS: retention.dead_letters}
+    documents, alerts = load_schema("elasticsearch/documents.json"), load_schema("elasticsearch/alerts.json")
+    rolls = {"archive": ARCHIVE_ROLLS}
+    return Tier(
+        name="distributed",
+        log=lambda: KafkaLog(kafka, kept=kept),
+        index=lambda name, _: ElasticIndex(elastic, name, documents, roll_after=rolls.get(name), **place),
+        ledger=lambda: KafkaLedger(kafka),
+        alerts=lambda: ElasticHistory(elastic, schema=alerts, **place),
+        runner=partial(by_sink, partial(FaustRunner, kafka=kafka), PollRunner)
+        if settings.runner == "faust"
+        else PollRunner,
+        prepare=lambda log: cast("KafkaLog", log).prepare(),
+        sole=False,
+    )
 
 
 def world(settings: Settings, *, writes_index: bool = False) -> World:
@@ -89,7 +122,9 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
     here = world(settings, writes_index="index" in wanted)
     bus, collection, delivery = LiveBus(), Collection(here), Delivery(here)
     detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
-    steps = pipeline(here, detect, delivery.stage, bus)
+    # Where others index as well, the live list reads the log; else it hears from the step that makes things searchable.
+    heard = here.tier.sole and "index" in wanted
+    steps = pipeline(here, detect, delivery.stage, bus if heard else None)
     runner = here.tier.runner(here.log, [step for name in wanted for step in steps.get(name, list)()], here.metrics)
     supervisor = Supervisor(here.metrics)
     for service, task, run in (
@@ -97,8 +132,10 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
         ("alert", "deliver", delivery.run),
         ("index", "retention", Retention(here).run),
         ("detect", "definitions", Definers(here, detect.replace).run),
+        *(() if here.tier.sole else (("", "servers", Preparing(here).run),)),
+        *(() if heard else (("web", "live", Following(here, bus.publish).run),)),
     ):
-        if service in wanted:
+        if not service or service in wanted:
             supervisor.add(task, run)
     server: WebServer | None = None
     probes: WebServer | None = None
@@ -122,17 +159,22 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
 
 
 def pipeline(
-    here: World, detect: DetectStage, alert: Callable[[], AlertStage], bus: LiveBus
+    here: World, detect: DetectStage, alert: Callable[[], AlertStage], bus: LiveBus | None
 ) -> dict[str, Callable[[], list[Step]]]:
     """Return the steps of each service: the whole stream on one screen.
 
     `linger` lets the index gather a moment's articles into one commit; searchable within half a second all the same.
     """
+
+    def flagged() -> Stage:
+        stage = IndexStage(here.index("flagged"))
+        return stage if bus is None else Published(stage, bus.publish)
+
     return {
         "detect": lambda: [Step(detect, source=ARTICLES, sink=MATCHES)],
         "stories": lambda: [_stories(StoriesStage(past=_flagged(here), clock=here.now))],
         "index": lambda: [
-            Step(Published(IndexStage(here.index("flagged")), bus.publish), source=FLAGGED, batch=500, linger=0.6),
+            Step(flagged(), source=FLAGGED, batch=500, linger=0.6),
             Step(IndexStage(here.index("archive"), "index-archive"), source=ARTICLES, batch=1000, linger=1.2),
         ],
         "alert": lambda: [Step(alert(), source=FLAGGED)],
@@ -142,7 +184,7 @@ def pipeline(
 def steps(here: World) -> dict[str, Callable[[], list[Step]]]:
     """Return the steps of each service for a replay: nothing runs them, and nobody listens."""
     detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
-    return pipeline(here, detect, Delivery(here).stage, LiveBus())
+    return pipeline(here, detect, Delivery(here).stage, None)
 
 
 def _stories(stage: StoriesStage) -> Step:

@@ -54,6 +54,19 @@ def _before(now: datetime, kept: timedelta) -> datetime:
     return now - min(kept, now - datetime(1970, 1, 2, tzinfo=now.tzinfo))
 
 
+class Preparing:
+    """Makes what the tier's servers lack, as soon as they answer; says what is there and differs."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def run(self, stop: threading.Event) -> None:
+        """Prepare, then wait for `stop`. Raises Unavailable while the servers are away, to be started again."""
+        for line in self._world.tier.prepare(self._world.log):
+            _log.warning("not as declared", what=line)
+        stop.wait()
+
+
 class Gauges:
     """Refreshes the lag gauges, which the runner sets when it is asked how it does."""
 
