@@ -14,12 +14,13 @@ from tests.stack.elastic import Cluster
 from heliograph.core.article import Document, Story
 from heliograph.core.event import ArticleFetched, ArticleFlagged, Envelope
 from heliograph.errors import BadInput, IndexUnavailable
-from heliograph.index import elastic_bulk
+from heliograph.index import elastic_body, elastic_bulk, elastic_chains
 from heliograph.index.elastic_bulk import PAUSES
+from heliograph.index.memory import MemoryIndex
 from heliograph.index.port import Index, Search
 from heliograph.index.stage import IndexStage
 from heliograph.query.parse import parse
-from heliograph.query.tree import Atom, Concept, Term, Text
+from heliograph.query.tree import Atom, Chain, Concept, Term, Text
 from heliograph.runtime.stage import Done, Reject, RetryLater
 
 STORY = Story(id="s", first=True)
@@ -344,6 +345,27 @@ def test_a_deep_query_is_still_exact(cluster: Cluster) -> None:
         deep = f"(w{number} or (tea and {deep}))"
     assert ids(index.search(Search(parse(deep)))) == ["a"]
     assert ids(index.search(Search(parse(f"tea and not {deep}")))) == ["b"]
+
+
+@pytest.mark.parametrize("choices", [200, 0])
+def test_operands_that_mean_the_same_may_share_their_place(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, choices: int
+) -> None:
+    monkeypatch.setattr(elastic_chains, "_MOST_CHOICES", choices)
+    elastic_body.bounds_of.cache_clear()
+    texts = ("tea x leaf", "tea leaf", "tea x x leaf", "tea y tea x leaf", "green tea green leaf", "green tea x x leaf")
+    memory, index = MemoryIndex(), cluster.index()
+    given = [document(str(number), text) for number, text in enumerate(texts)]
+    memory.upsert(given)
+    index.upsert(given)
+    tea, leaf, green = (Term((Atom(word),), word) for word in ("tea", "leaf", "green"))
+    green_tea = Term((*green.atoms, *tea.atoms), "green tea")
+    green_leaf = Term((*green.atoms, *leaf.atoms), "green leaf")
+    for distance in range(4):
+        for operands in ((tea, Concept("t", (tea,)), leaf), (green_tea, green_leaf), (green_tea, green, green_leaf)):
+            request = Search(Text(Chain(operands, distance, ordered=False)), sort="oldest")
+            assert ids(index.search(request)) == ids(memory.search(request)), (distance, operands)
+    elastic_body.bounds_of.cache_clear()
 
 
 def test_articles_of_the_log_are_indexed_by_the_stage(cluster: Cluster) -> None:

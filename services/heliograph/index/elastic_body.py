@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import lru_cache
 
 from heliograph.index.bounds import VALUE
 from heliograph.index.decide import micros
@@ -54,11 +55,12 @@ _DEEPEST = 24
 """Levels of a tree that become levels of a body; the cluster takes 30 in all."""
 
 
+@lru_cache(maxsize=32)
 def bounds_of(node: Node, *, positions: bool = True) -> Bounds:
     """Return bodies around the documents for which `query.match.matches` is true.
 
     With `positions` false neither phrases nor distances are asked for, only words: for a query with more clauses than
-    the cluster takes.
+    the cluster takes. Kept for a while: a page, its histogram and the pages behind it ask the same.
     """
     return _bounds(node, 0, positions=positions)
 

@@ -9,6 +9,7 @@ still too many, the chain is narrowed down by the first tokens of its operands, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 
 from heliograph.index.chains import terms_of
@@ -97,8 +98,12 @@ def chain_bounds(chain: Chain, field: str, *, positions: bool = True) -> Bounds:
     return Bounds(possible, NOTHING if sure is None else _chain(chain, sure, field))
 
 
-def rows(terms: Iterable[Term]) -> list[Row]:
-    """Return the terms as rows: those of one length that differ in one place only are one row."""
+@lru_cache(maxsize=256)
+def rows(terms: tuple[Term, ...]) -> list[Row]:
+    """Return the terms as rows: those of one length that differ in one place only are one row.
+
+    Kept for a while: concepts stand in one query several times, and in both fields.
+    """
     found: dict[Row, None] = dict.fromkeys(tuple(frozenset([atom]) for atom in term.atoms) for term in terms)
     merged = True
     while merged:
@@ -126,11 +131,11 @@ def _merged(found: Iterable[Row], length: int, place: int) -> dict[Row, None]:
 
 def _choices(operands: Sequence[Sequence[Term]]) -> int:
     """Return how many choices of rows the engine would go through."""
-    return prod(len(rows(terms)) for terms in operands)
+    return prod(len(rows(tuple(terms))) for terms in operands)
 
 
 def _chain(chain: Chain, operands: Sequence[Sequence[Term]], field: str) -> Body:
-    rules = [_one_of([_row_rule(row, field) for row in rows(terms)]) for terms in operands]
+    rules = [_one_of([_row_rule(row, field) for row in rows(tuple(terms))]) for terms in operands]
     return _asked(field, _all_of(rules, chain.distance, ordered=chain.ordered))
 
 
