@@ -141,13 +141,17 @@ class Bench:
 
     def wait_until(self, what: Callable[[StepHealth], bool], name: str = "scripted") -> StepHealth:
         waiting = threading.Event()
-        found = self.step(name)
+        found: StepHealth | LogUnavailable | None = None
         for _ in range(int(PATIENCE / 0.05)):
-            if what(found):
-                return found
+            try:
+                found = self.step(name)
+                if what(found):
+                    return found
+            except LogUnavailable as error:
+                # A cluster that has only just started knows no groups yet.
+                found = error
             waiting.wait(0.05)
-            found = self.step(name)
-        pytest.fail(f"still {found}")
+        pytest.fail(f"still {found!r}")
 
     def wait_until_idle(self, name: str = "scripted") -> StepHealth:
         return self.wait_until(lambda step: step.lag_events == 0, name)

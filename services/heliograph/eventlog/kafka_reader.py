@@ -81,7 +81,7 @@ class KafkaReader:
                 consumer.resume(*consumer.paused())
                 if not self._share.ahead:
                     left = max(0.0, deadline - time.monotonic())
-                    self._keep_records(consumer.poll(timeout_ms=int(left * 1000), max_records=limit))
+                    self._keep_records(clients.poll(consumer, left, limit))
                 found = self._share.take(limit)
                 self._commit_owed(consumer)
                 self._listen(consumer, bool(found))
@@ -184,7 +184,7 @@ class KafkaReader:
                 if self._consumer is not None:
                     # Paused, so that nothing piles up; what a new share brings is kept for the next read.
                     self._consumer.pause(*self._consumer.assignment())
-                    self._keep_records(self._consumer.poll(timeout_ms=100, max_records=_AHEAD))
+                    self._keep_records(clients.poll(self._consumer, 0.1, _AHEAD))
             except KafkaError as error:
                 _log.warning("the next read joins anew", group=self._group, error=str(error))
                 self._drop()

@@ -23,7 +23,7 @@ import structlog
 from heliograph.errors import Unavailable
 from heliograph.fetch.ledger_writer import Membership, Writer
 from heliograph.fetch.port import LetGo, Update
-from heliograph.runtime.kafka import Access, consumer, named
+from heliograph.runtime.kafka import Access, consumer, named, poll
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from heliograph.fetch.ledger_kafka import KafkaLedger
 
 GROUP = "ingest"
-_POLL = 200
-"""Milliseconds between two looks at the group."""
+_POLL = 0.2
+"""Seconds between two looks at the group."""
 _RETRY = 1.0
 _log = structlog.get_logger("ingest")
 
@@ -117,7 +117,7 @@ class KafkaShare:
         try:
             member.subscribe([self._tail.topic], listener=_listener(self))
             while not self._stop.is_set():
-                member.poll(timeout_ms=_POLL, max_records=1)
+                poll(member, _POLL, 1)
                 self._look(member)
         finally:
             self.lose({*self._standing.ready, *self._awaited})

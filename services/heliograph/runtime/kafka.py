@@ -15,6 +15,7 @@ from heliograph.errors import LogUnavailable, Unavailable
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+    from kafka.structs import TopicPartition
 
 CLIENT = "heliograph"
 _RECONNECT_MS = 1_000
@@ -105,6 +106,19 @@ def consumer(access: Access, *topics: str, **options: Any) -> KafkaConsumer:  # 
             "group_instance_id": f"{options['group_id']}.{access.instance}" if access.instance else None,
         }
     return _made(KafkaConsumer, access, *topics, **{**defaults, **options})
+
+
+def poll(member: KafkaConsumer, timeout: float, limit: int) -> dict[TopicPartition, list[Any]]:
+    """Return up to `limit` records for a member of a group, waiting up to `timeout` seconds for the first.
+
+    A join that one poll has no time to end is gone on with by the next. kafka-python 3.0.12 does not do so by itself
+    where new metadata made it join: it believes to be a member then, without a heartbeat and without a share.
+    """
+    coordinator = member._coordinator
+    if coordinator.rejoining:
+        coordinator.rejoin_needed = True
+    found: dict[TopicPartition, list[Any]] = member.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+    return found
 
 
 def admin(access: Access, **options: Any) -> KafkaAdminClient:  # noqa: ANN401 - the client's own options
