@@ -114,7 +114,8 @@ def test_a_position_never_moves_back_and_never_runs_ahead(acts: list[tuple[str, 
             made.lost([0])
             ours = False
             # Whoever has it now commits some of what is behind the position.
-            position = handed = max(position, position + count)
+            position += count
+            handed = max(handed, position)
         elif act == "get" and not ours:
             made.assigned([0])
             ours, following = True, position

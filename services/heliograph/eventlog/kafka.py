@@ -91,7 +91,8 @@ class KafkaLog:
             try:
                 self._send(producer, topic, entries)
             except (KafkaError, BadInput):
-                # An idempotent producer that was refused one batch sends no other.
+                # An idempotent producer that was refused one batch sends no other. Perhaps the topic is gone, too.
+                self._ready.discard(topic)
                 self._drop_producer(producer)
                 raise
         return len(entries)
@@ -230,6 +231,7 @@ class KafkaLog:
                 return question(self._admin)
             except (KafkaError, OSError):
                 self._close_admin()
+                self._ready.clear()
                 raise
 
     @contextmanager

@@ -89,7 +89,10 @@ class EventLog(Protocol):
     """
 
     def append(self, topic: str, entries: Sequence[Entry]) -> int:
-        """Append in order, durably; return how many were new. Raises LogUnavailable."""
+        """Append in order, durably; return how many were new.
+
+        Raises LogUnavailable, and BadInput, with nothing appended, for an entry that is too large for the log.
+        """
         ...
 
     def reader(self, topic: str, group: str) -> Reader:
