@@ -23,8 +23,8 @@ EVERY = 50  # downloads between two words about them
 
 
 def cache(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the cache: `HELIOGRAPH_STACK_CACHE`, else a place in the user's own cache."""
-    if named := environment.get("HELIOGRAPH_STACK_CACHE"):
+    """Return the folder of the cache: `STACK_CACHE`, else a place in the user's own cache."""
+    if named := environment.get("STACK_CACHE"):
         return Path(named).expanduser().resolve()
     base = environment.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "heliograph" / "stack"

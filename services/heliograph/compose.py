@@ -96,6 +96,7 @@ def distributed(settings: Settings) -> Tier:
         if settings.runner == "faust"
         else PollRunner,
         prepare=lambda log: cast("KafkaLog", log).prepare(),
+        differences=lambda log: cast("KafkaLog", log).check(),
         sole=False,
     )
 

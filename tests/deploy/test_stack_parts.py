@@ -179,7 +179,7 @@ def test_a_download_that_breaks_off_is_told_and_leaves_nothing_that_looks_whole(
 
 
 def test_the_cache_lies_where_it_is_named_or_in_the_users_own() -> None:
-    assert jars.cache({"HELIOGRAPH_STACK_CACHE": "/a"}) == Path("/a")
+    assert jars.cache({"STACK_CACHE": "/a"}) == Path("/a")
     assert jars.cache({"XDG_CACHE_HOME": "/b"}) == Path("/b/heliograph/stack")
     assert jars.cache({}) == Path.home() / ".cache" / "heliograph" / "stack"
 

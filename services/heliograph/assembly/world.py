@@ -42,6 +42,8 @@ class Tier:
     runner: Callable[[EventLog, Sequence[Step], Metrics], Runner]
     prepare: Callable[[EventLog], Sequence[str]] = lambda _: ()
     """Makes what the servers lack, and returns a line for each thing that is there and is not as it should be."""
+    differences: Callable[[EventLog], Sequence[str]] = lambda _: ()
+    """Returns the same lines, and those for what is missing; makes nothing."""
     sole: bool = True
     """Whether each service runs once: what a dead process left half done then belongs to the next one at its start,
     and else to whoever comes by when its lease is over."""

@@ -120,8 +120,10 @@ class Tail:
                 with named(self._access, f"read {self._topic}", Unavailable):
                     self._read()
             except Unavailable as error:
-                self._why = f"could not be read ({error})"
-                _log.warning("feeds cannot be read", error=str(error))
+                why = f"could not be read ({error})"
+                if why != self._why:
+                    _log.warning("feeds cannot be read", error=str(error))
+                self._why = why
                 self._stop.wait(_RETRY)
 
     def _read(self) -> None:
