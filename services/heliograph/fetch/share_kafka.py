@@ -48,6 +48,10 @@ class _Standing:
     metadata: Any = None
 
 
+class _ThrownOutError(Exception):
+    """The broker had not heard of this member for longer than the session timeout."""
+
+
 class KafkaShare:
     """See `port.Share`. A thread keeps up the membership from `join` to `close`."""
 
@@ -103,11 +107,21 @@ class KafkaShare:
             try:
                 with named(self._access, "take part in polling", Unavailable):
                     self._take_part()
+            except _ThrownOutError:
+                _log.warning("this worker was silent for too long, and lost its feeds; it joins anew")
             except Unavailable as error:
                 _log.warning("no part in polling", error=str(error))
                 self._stop.wait(_RETRY)
 
     def _take_part(self) -> None:
+        """Be one member from joining to leaving, or to being thrown out.
+
+        Whoever was thrown out joins as a new client: kafka-python 3.0.12 would come back claiming the partitions that
+        it had, sometimes without saying that it had lost them, and a leader that believes it gives them to it while
+        another worker still has them.
+        """
+        from kafka.errors import KafkaError
+
         member = consumer(
             self._access,
             group_id=f"{self._access.topic_prefix}{GROUP}",
@@ -116,9 +130,18 @@ class KafkaShare:
         )
         try:
             member.subscribe([self._tail.topic], listener=_listener(self))
+            known = ""
             while not self._stop.is_set():
                 poll(member, _POLL, 1)
+                found = member.group_metadata()
+                if known and found.member_id != known:
+                    raise _ThrownOutError
+                known = found.member_id if found.generation_id >= 0 else known
                 self._look(member)
+        except KafkaError as error:
+            if isinstance(error.__cause__, _ThrownOutError):
+                raise error.__cause__ from None
+            raise
         finally:
             self.lose({*self._standing.ready, *self._awaited})
             member.close(autocommit=False)
@@ -198,6 +221,8 @@ def _listener(share: KafkaShare) -> Any:  # noqa: ANN401 - a class of the client
 
         def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
             share.lose([place.partition for place in lost])
+            # Keeps the client from joining again.
+            raise _ThrownOutError
 
     return Listener()
 
