@@ -110,4 +110,6 @@ class Member:
                     self._moved.notify_all()
                 self.reader.commit(found)
             except LogUnavailable as error:
-                self.errors.append(error)
+                with self._moved:
+                    self.errors.append(error)
+                    self._moved.notify_all()

@@ -210,6 +210,8 @@ def test_a_broker_that_goes_away_is_said_in_time_and_nothing_acknowledged_is_mis
             thread.join(PATIENCE)
             failures += not thread.is_alive()
         assert failures == 4, "each append ended with an error, however many waited"
+        # To a consumer, a broker that is gone looks like one that has nothing new: the reader asks, and says so.
+        reading.wait(lambda: bool(reading.errors))
         stack.resume("kafka-1") if how == "paused" else stack.start("kafka-1")
         _until_it_works(lambda: append("after"))
         append("later")
