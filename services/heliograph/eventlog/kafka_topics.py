@@ -21,8 +21,9 @@ _SECONDS: Final = 30
 """How long brokers are given to make a topic known among them."""
 _DAY_MS: Final = 86_400_000
 _FOR_EVER: Final = -1
-_COMPACTION: Final = {"min.cleanable.dirty.ratio": "0.1", "segment.ms": str(_DAY_MS)}
-"""A compacted topic is read whole at every start: it is kept short."""
+_COMPACTION: Final = {"min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
+"""A compacted topic is read whole at every start: it is kept short. What is written within the hour is not compacted;
+5,000 feeds that are polled every ten minutes write 30,000 states in it."""
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

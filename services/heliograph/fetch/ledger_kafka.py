@@ -8,8 +8,9 @@ that was overtaken by another looks again before it writes.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
+from threading import Event, Lock
 from uuid import uuid4
 
 from heliograph.errors import Unavailable
@@ -22,6 +23,8 @@ from heliograph.runtime.kafka import Access
 TOPIC = "feeds"
 _TRIES = 8
 """Times that an editor gives way to another before it gives up."""
+_PAUSE = 0.2
+"""Seconds of waiting, at most, that each of them adds."""
 
 
 class KafkaLedger:
@@ -34,7 +37,7 @@ class KafkaLedger:
     def __init__(self, access: Access) -> None:
         self._access = access
         self.tail = Tail(access, f"{access.topic_prefix}{TOPIC}")
-        self._lock = Lock()
+        self._lock, self._closing = Lock(), Event()
         self._editor = Writer(access, self.tail.topic, f"{access.topic_prefix}ledger")
 
     def feeds(self) -> Sequence[Feed]:
@@ -62,13 +65,16 @@ class KafkaLedger:
             self.tail.wait_for(writer.commit(records, member))
 
     def close(self) -> None:
+        self._closing.set()
         with self._lock:
             self._editor.close()
         self.tail.close()
 
     def _edit(self, find: Callable[[Table], list[Record]]) -> None:
         with self._lock:
-            for _ in range(_TRIES):
+            for turn in range(_TRIES):
+                # Two that keep overtaking each other are told apart by chance.
+                self._closing.wait(turn * _PAUSE * random.random())  # noqa: S311 - no secret
                 self._editor.open()
                 # What other editors wrote before they were fenced is in the table after this, and they write no more.
                 self.tail.catch_up()
