@@ -14,6 +14,7 @@ replay.py          the log -> a stage, once more
 replay_detect.py   the same for detection, compared with what was recorded
 replay_alerts.py   the same for the policies, in a dry run
 replay_letters.py  dead letters -> the stage that refused them
+migrate.py         everything of the embedded tier -> the distributed tier
 doctor.py          what is wrong, and what to do
 doctor_stores.py   the same for the stores and what is in them
 doctor_servers.py  the same for Kafka and Elasticsearch

@@ -97,6 +97,14 @@ class SqliteLedger:
                 raise self._away(error) from error
         return found
 
+    def items(self, feed: str) -> Mapping[str, str]:
+        """Return the revision of every item that the feed is remembered to have had, for a migration."""
+        with self._read_lock:
+            try:
+                return dict(self._reader.execute("SELECT article, revision FROM seen WHERE feed = ?", (feed,)))
+            except sqlite3.Error as error:
+                raise self._away(error) from error
+
     def save(self, updates: Sequence[Update]) -> None:
         with self._transaction() as connection:
             for update in updates:
