@@ -76,7 +76,7 @@ def test_the_mapping_names_every_field_of_a_document_and_takes_no_other() -> Non
     named(MAPPING, source)
     # Nothing is left at its default above, so that these are all fields there are.
     for part, kind in ((WHOLE.article, "article"), (WHOLE.matches[0], "matches"), (WHOLE.story, "story")):
-        assert MAPPING["properties"][kind]["properties"].keys() == {*part.__struct_fields__}  # type: ignore[union-attr]  # given
+        assert MAPPING["properties"][kind]["properties"].keys() == {*part.__struct_fields__}  # type: ignore[union-attr]  # it has a story
     assert MAPPING["properties"]["find"]["properties"].keys() == find_fields(View(WHOLE)).keys()
 
 
@@ -99,7 +99,7 @@ def test_long_words_are_cut_and_fields_without_words_marked() -> None:
     long = msgspec.structs.replace(WHOLE.article, text="n" * 300)
     found = find_fields(View(Document(article=long)))
     assert found["text"] == "n" * LONGEST
-    assert "author=" in found["has"]  # type: ignore[operator]  # a list
+    assert "author=" in found["has"]  # type: ignore[operator]  # it is a list
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])

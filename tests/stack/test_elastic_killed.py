@@ -59,10 +59,10 @@ def test_a_node_killed_while_it_is_written_loses_and_doubles_nothing(make_stack:
     writer.start()
     for kill in range(KILLS):
         known = writer.put_off
-        writer.wait_for(lambda kill=kill: writer.done >= len(names) * (kill + 1) // 4)  # type: ignore[misc]  # bound now
+        writer.wait_for(lambda kill=kill: writer.done >= len(names) * (kill + 1) // 4)  # type: ignore[misc]  # they are bound now
         mine.kill("elasticsearch")
         # The batch under way, or the next one, meets a node that is gone.
-        writer.wait_for(lambda known=known: writer.put_off > known)  # type: ignore[misc]  # bound now
+        writer.wait_for(lambda known=known: writer.put_off > known)  # type: ignore[misc]  # they are bound now
         mine.start("elasticsearch")
     writer.join()
     assert writer.put_off >= KILLS
