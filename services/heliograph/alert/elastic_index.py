@@ -130,7 +130,13 @@ class AlertIndex:
             self._client.indices.refresh(index=self._name)
 
     def search(
-        self, conditions: Sequence[Doc], order: Sequence[Doc], size: int, after: Sequence[int | str] = ()
+        self,
+        conditions: Sequence[Doc],
+        order: Sequence[Doc],
+        size: int,
+        after: Sequence[int | str] = (),
+        *,
+        attempts: bool = False,
     ) -> tuple[int, list[Kept]]:
         """Return how many documents meet all conditions, and the first `size` of them, or those behind `after`."""
         found: list[Kept] = []
@@ -144,7 +150,7 @@ class AlertIndex:
                     search_after=list(after) or None,
                     seq_no_primary_term=True,
                     track_total_hits=True,
-                    source_excludes=["attempts"],
+                    source_excludes=None if attempts else ["attempts"],
                 )
             hits = answer["hits"]["hits"]
             found += map(_kept, hits)
@@ -154,30 +160,29 @@ class AlertIndex:
 
     def create(self, deliveries: Collection[Delivery], claimant: str) -> set[str]:
         """Create each that is not there; return the ids of those that were created."""
-        return self._bulk(
-            [({"create": {"_id": made.id}}, {**_document(made), "claimant": claimant}) for made in deliveries]
-        )
+        made = [({"create": {"_id": one.id}}, {**_document(one), "claimant": claimant}) for one in deliveries]
+        return set(self._bulk(made))
 
-    def swap(self, changes: Sequence[tuple[Kept, Doc]]) -> set[str]:
-        """Change fields of each that is still as it was read; return the ids of those that were changed."""
+    def swap(self, changes: Sequence[tuple[Kept, Doc]]) -> dict[str, tuple[int, int]]:
+        """Change fields of each that is still as it was read; return `seq_no` and `term` of those that were changed."""
         return self._bulk([({"update": _unchanged(kept)}, {"doc": change}) for kept, change in changes])
 
     def delete(self, old: Sequence[Kept]) -> set[str]:
         """Delete each that is still as it was read; return the ids of those that were deleted."""
-        return self._bulk([({"delete": _unchanged(kept)}, None) for kept in old])
+        return set(self._bulk([({"delete": _unchanged(kept)}, None) for kept in old]))
 
-    def _bulk(self, operations: Sequence[tuple[Doc, Doc | None]]) -> set[str]:
-        """Return the ids written. Raises for the first failure other than a conflict; the others are done by then."""
-        done: set[str] = set()
+    def _bulk(self, operations: Sequence[tuple[Doc, Doc | None]]) -> dict[str, tuple[int, int]]:
+        """Return what was written. Raises for the first failure other than a conflict; the others are done by then."""
+        done: dict[str, tuple[int, int]] = {}
         for at in range(0, len(operations), CHUNK):
             lines = [line for pair in operations[at : at + CHUNK] for line in pair if line is not None]
+            failures = []
             with self._asked():
                 answers = self._client.bulk(index=self._name, operations=lines)["items"]
-                failures = []
                 for answer in (next(iter(item.values())) for item in answers):
                     status, why = answer["status"], reason(answer.get("error"))
                     if status < 300:
-                        done.add(answer["_id"])
+                        done[answer["_id"]] = (answer["_seq_no"], answer["_primary_term"])
                     elif status != 409 and (status != 404 or "index_not_found" in why):
                         # 409: somebody wrote since. 404: the document was purged since.
                         failures.append(translate(status, why, f"{self._what}, message {answer['_id']}"))

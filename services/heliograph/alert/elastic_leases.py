@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from heliograph.alert.elastic_index import CHUNK, LONGEST_DUE, AlertIndex, Kept, place_in_time
 from heliograph.alert.listing import to_micros
-from heliograph.alert.port import ACTIVE, UPDATED, Delivery, Status, Taken
+from heliograph.alert.port import ACTIVE, UPDATED, Status, Taken
 
 ROUNDS = 10
 """Times to look again where other workers won what was found due; each time, one of them has got on."""
@@ -25,7 +25,7 @@ class _Taking:
     until: datetime
     asked: dict[str, str]
     """Leases asked for, here or before without an answer, and not yet handed out: tokens by message."""
-    taken: dict[str, Delivery] = field(default_factory=dict)
+    taken: dict[str, Kept] = field(default_factory=dict)
 
 
 class Leases:
@@ -36,8 +36,8 @@ class Leases:
         self._lock = Lock()
         self._asked: dict[str, dict[str, str]] = {}
         """By channel: what was asked for and never handed out, because an answer was lost."""
-        self._held: dict[str, str] = {}
-        """Tokens of what was handed out and is not yet recorded."""
+        self._held: dict[str, Kept] = {}
+        """What was handed out and is not yet recorded, as it was leased."""
 
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         """See `Outbox.take`. Raises Unavailable; what it had leased by then is handed out by the next call."""
@@ -45,18 +45,25 @@ class Leases:
             step = _Taking(now + timedelta(seconds=lease), self._asked.pop(channel, {}))
         try:
             next_due = self._take(channel, now, limit, step)
-            for message in step.taken:
-                self._held[message] = step.asked.pop(message)
+            for message, kept in step.taken.items():
+                self._held[message] = kept
+                del step.asked[message]
         finally:
             if step.asked:
                 with self._lock:
                     self._asked[channel] = {**self._asked.get(channel, {}), **step.asked}
         ours = step.until if step.taken else None
-        return Taken(tuple(step.taken.values()), min((due for due in (next_due, ours) if due), default=None))
+        handed_out = tuple(replace(kept.delivery, attempts=()) for kept in step.taken.values())
+        return Taken(handed_out, min((due for due in (next_due, ours) if due), default=None))
+
+    def held(self, message: str) -> Kept | None:
+        """Return what was handed out here, as it was then: it can be written unless somebody wrote since."""
+        return self._held.get(message)
 
     def lost(self, kept: Kept) -> bool:
         """Tell whether a delivery that was handed out here now belongs to somebody else."""
-        return kept.holder != self._held.get(kept.delivery.id, kept.holder)
+        held = self._held.get(kept.delivery.id)
+        return held is not None and held.holder != kept.holder
 
     def over(self, message: str) -> None:
         """Forget what has been recorded."""
@@ -76,7 +83,7 @@ class Leases:
 
     def _ours(self, step: _Taking) -> list[Kept]:
         """Return what is leased to us although nobody said so; strike off the rest."""
-        there = self._index.fetch(step.asked)
+        there = self._index.fetch(step.asked, attempts=True)
         ours = {
             message: kept
             for message, kept in there.items()
@@ -92,10 +99,12 @@ class Leases:
         change = {"status": Status.SENDING.value, "holder": token, **place_in_time(step.until)}
         won = self._index.swap([(kept, change) for kept in due])
         for kept in due:
-            if kept.delivery.id in won:
-                step.taken[kept.delivery.id] = replace(kept.delivery, status=Status.SENDING, due=step.until)
-            else:
-                del step.asked[kept.delivery.id]
+            message = kept.delivery.id
+            if message not in won:
+                del step.asked[message]
+                continue
+            leased = replace(kept.delivery, status=Status.SENDING, due=step.until)
+            step.taken[message] = Kept(leased, *won[message], holder=token, claimant=kept.claimant)
         return len(won)
 
     def _look(self, channel: str, now: datetime, room: int) -> tuple[list[Kept], datetime | None]:
@@ -114,7 +123,7 @@ class Leases:
         after: list[int | str] = []
         size = max(room, 0) + 1
         while True:
-            _, page = self._index.search(conditions, LONGEST_DUE, size, after)
+            _, page = self._index.search(conditions, LONGEST_DUE, size, after, attempts=True)
             alerts = {kept.delivery.alert.id for kept in page if kept.delivery.alert.kind == UPDATED}
             firsts = self._index.fetch(alerts) if alerts else {}
             for kept in page:

@@ -102,13 +102,15 @@ class ElasticHistory:
         return self._leases.take(channel, now, limit, lease)
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
+        kept = self._leases.held(message)
         for _ in range(ROUNDS):
-            kept = self._index.fetch([message], attempts=True).get(message)
+            kept = kept or self._index.fetch([message], attempts=True).get(message)
             if kept is None:
                 break
             change = _as_recorded(kept.delivery, attempt, status, due, lost=self._leases.lost(kept))
             if not change or self._index.swap([(kept, change)]):
                 break
+            kept = None
         else:
             raise self._contended()
         self._leases.over(message)
@@ -119,7 +121,7 @@ class ElasticHistory:
         for _ in range(ROUNDS):
             there = self._index.fetch(left)
             startable = [kept for kept in there.values() if kept.delivery.status in (Status.FAILED, Status.PENDING)]
-            started = self._index.swap([(kept, again) for kept in startable])
+            started = self._index.swap([(kept, again) for kept in startable]).keys()
             done += len(started)
             left = {kept.delivery.id for kept in startable} - started
             if not left:

@@ -51,9 +51,9 @@ class State:
 
 
 class AsyncOutbox:
-    """The outbox for an event loop: calls wait for the disk, so they are made in `pool`, which has one thread.
+    """The outbox for an event loop: calls wait for disk or network, so they are made in `pool`.
 
-    With `recover`, what a dead process left in sending is made due before the first look.
+    With `recover`, what a dead process left in sending is made due before the first look; `pool` has one thread then.
     """
 
     def __init__(self, outbox: Outbox, pool: Executor, *, recover: bool) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer unless a call says otherwise (`client.options(request_timeout=…)`)."""
-CONNECTIONS = 8
+CONNECTIONS = 12
 """Connections kept open: as many threads ask at once without waiting for each other."""
 
 
