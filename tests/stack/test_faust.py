@@ -31,7 +31,7 @@ SESSION = 6.0
 
 @contextmanager
 def faust_on(bootstrap: str, **options: Any) -> Iterator[tuple[Under, KafkaSettings]]:
-    access = kafka_settings(bootstrap, session_timeout=timedelta(seconds=SESSION))
+    access = kafka_settings(bootstrap, session_timeout=timedelta(seconds=SESSION), append_timeout=timedelta(seconds=8))
     with kafka_log(bootstrap, settings=access) as log:
         yield Under(log, partial(FaustRunner, kafka=access, backoff=QUICK, **options), shares=True), access
 

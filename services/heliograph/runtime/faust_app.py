@@ -77,6 +77,7 @@ class StepApp:
         """
         try:
             await self._app.start()
+            _mend_close(self._app.consumer)
             while not stop():
                 await asyncio.sleep(_TICK)
                 self._raise_if_dead()
@@ -234,6 +235,23 @@ def _make_app(access: Access, group: str, batch: int) -> faust.App:
         broker_max_poll_interval=24 * 3600.0,
         stream_buffer_maxsize=max(500, 2 * batch),
     )
+
+
+def _mend_close(consumer: Any) -> None:  # noqa: ANN401 - Faust's consumer, its thread included
+    """Let the consumer be closed while its broker is away.
+
+    aiokafka 0.14 awaits fetches that it has cancelled itself; Faust's thread dies of that and leaves connections open.
+    """
+    thread = consumer._thread
+    close = thread.on_thread_stop
+
+    async def on_thread_stop() -> None:
+        try:
+            await close()
+        except asyncio.CancelledError:
+            await thread._consumer._client.close()
+
+    thread.on_thread_stop = on_thread_stop
 
 
 class _Boot(BootStrategy):
