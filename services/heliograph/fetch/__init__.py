@@ -8,7 +8,7 @@ addresses.py      pure: may this IP address be connected to?
 urls.py           pure: what may be subscribed to, and how an address is shown without its secrets
 http.py           the Fetcher of the product: conditional GET, every limit, every hop judged
 failures.py       what goes wrong on the wire, as errors that are safe to show
-guard.py          resolver and socket factory that judge an address where it is connected to
+guard.py          judges an address where it is connected to, and whether the request is still wanted there
 inflate.py        content codings under a cap on decoded bytes
 replay.py         a Fetcher that answers from recorded bytes
 ledger_memory.py  the ledger in this process only

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
@@ -19,9 +17,9 @@ from heliograph.errors import FetchError, UsageError
 from heliograph.fetch.addresses import literal, networks, refusal
 from heliograph.fetch.caching import retry_after
 from heliograph.fetch.failures import failure, refused, refused_by_server, too_large, too_many_headers
-from heliograph.fetch.guard import GuardedResolver, GuardedSockets, Lookup, system_lookup
+from heliograph.fetch.guard import WANTED, GuardedResolver, GuardedSockets, Lookup, WantedRequest, system_lookup
 from heliograph.fetch.inflate import ACCEPT_ENCODING, inflater
-from heliograph.fetch.port import GIVEN_UP, KEPT_HEADERS, FetchRequest, FetchResult
+from heliograph.fetch.port import KEPT_HEADERS, FetchRequest, FetchResult
 from heliograph.fetch.urls import host_of, require_web_url, shown
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -73,20 +71,6 @@ class _Trail:
     hops: int = 0
 
 
-_WANTED: ContextVar[Callable[[], bool]] = ContextVar("wanted")
-
-
-class _Asked(aiohttp.ClientRequest):
-    """A request that is sent only if it is still wanted once there is a connection to send it on."""
-
-    async def send(self, conn: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 - the client does not name the type
-        # Between this and the first byte nothing else runs: a process that was stopped while it looked up a name or
-        # connected finds out here that its feed went to another worker meanwhile.
-        if not _WANTED.get()():
-            raise FetchError(f"{shown(str(self.url))}: given up before it was asked", reason=GIVEN_UP)
-        return await super().send(conn)
-
-
 class HttpFetcher:
     """Fetches over HTTP. Belongs to one event loop; the session is opened by the first fetch.
 
@@ -110,11 +94,11 @@ class HttpFetcher:
         except (UsageError, ValueError) as error:
             raise FetchError(str(error), reason="bad-url") from error
         async with self._slots:
-            asked = _WANTED.set(request.wanted)
+            asked = WANTED.set(request.wanted)
             try:
                 return await self._follow(url, request)
             finally:
-                _WANTED.reset(asked)
+                WANTED.reset(asked)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -241,7 +225,7 @@ class HttpFetcher:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                request_class=_Asked,
+                request_class=WantedRequest,
                 auto_decompress=False,
                 trust_env=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.options.timeout),
