@@ -151,6 +151,25 @@ def test_workers_divide_the_feeds_and_each_goes_on_where_the_last_one_stopped(
     )
 
 
+def test_a_worker_that_comes_back_under_its_name_keeps_its_feeds_and_its_writer(
+    ledgers: Callable[[], KafkaLedger], access: KafkaSettings
+) -> None:
+    ledgers().edit(put=FEEDS)
+    named = [access.model_copy(update={"instance": name}) for name in ("ingest-0", "ingest-1")]
+    first, second = [Worker(KafkaLedger(one)) for one in named]
+    assert until(lambda: divided(first, second))
+    before, kept = second.held(), first.held()
+    second.share.close()
+    second.ledger.close()
+    back = Worker(KafkaLedger(named[1]))
+    assert until(lambda: divided(first, back))
+    assert (back.held(), first.held()) == (before, kept)
+    assert back.share.save([Update(polled(feed, 1)) for feed in before]) == before
+    for worker in (first, back):
+        worker.share.close()
+        worker.ledger.close()
+
+
 def test_a_feed_that_is_added_is_held_by_one_of_the_workers_and_one_that_is_removed_by_none(
     ledgers: Callable[[], KafkaLedger], workers: Callable[[], Worker]
 ) -> None:
