@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.contract.test_index import HOUR, NOON, document, ids, walk
 from tests.stack.elastic import Cluster
 
-from heliograph.core.event import ArticleFetched, Envelope
+from heliograph.assembly.replay import Span, to_index
+from heliograph.assembly.world import World
+from heliograph.compose import embedded
+from heliograph.core.event import ARTICLES, ArticleFetched, Envelope
 from heliograph.errors import IndexUnavailable
 from heliograph.index import elastic_body, elastic_chains
 from heliograph.index.memory import MemoryIndex
@@ -17,6 +21,7 @@ from heliograph.index.stage import IndexStage
 from heliograph.query.parse import parse
 from heliograph.query.tree import Atom, Chain, Concept, Term, Text
 from heliograph.runtime.stage import Done
+from heliograph.settings import Settings
 
 
 @pytest.fixture
@@ -171,3 +176,26 @@ def test_articles_of_the_log_are_indexed_by_the_stage(cluster: Cluster) -> None:
     index = cluster.index("archive")
     assert IndexStage(index, "index-archive").handle([event]) == [Done()]
     assert index.get("a") == given
+
+
+def test_an_emptied_index_is_rebuilt_from_the_log_to_the_same_documents(cluster: Cluster, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    tier = replace(embedded(settings), index=lambda name, _: cluster.index(name))
+    events = [
+        Envelope(
+            id=f"e{number}", time=NOON, trace="t", data=ArticleFetched(article=document(f"a{number % 250}").article)
+        )
+        for number in range(300)
+    ]
+    world = World(settings, tier, writes_index=True)
+    world.append_articles(events)
+    assert to_index(world, ARTICLES, Span(), lambda _: None).written == 300
+    before = sorted(each.article.id for each in cluster.index("archive").walk(Search()))
+    assert len(before) == 250
+    world.close()
+    for index in cluster.behind("archive"):
+        cluster.ask("DELETE", index)
+    world = World(settings, tier, writes_index=True)
+    assert to_index(world, ARTICLES, Span(), lambda _: None).written == 300
+    assert sorted(each.article.id for each in cluster.index("archive").walk(Search())) == before
+    world.close()
