@@ -104,21 +104,27 @@ def position(group: str, topic: str, source: World, target: World, note: Note) -
     """Commit for the group what it has done in the embedded tier."""
     events = [message.id for message in source.log.scan(topic)]
     done = set(events[: max(0, len(events) - source.log.reader(topic, group).lag().events)])
-    seen: dict[int, Message] = {}
-    left = set(done)
+    before = left = _done_and_waiting(target, topic, group, done)
+    last: dict[int, Message] = {}
     reader = target.log.reader(topic, group)
     try:
-        while left and (messages := reader.read(BATCH, _PATIENCE)):
-            for message in messages:
-                if message.id in done:
-                    left.discard(message.id)
-                    seen[message.partition] = message
+        while left > 0 and (messages := reader.read(BATCH, _PATIENCE)):
+            worked = [message for message in messages if message.id in done]
+            left -= len(worked)
+            last |= {message.partition: message for message in worked}
             note(f"position of {group}", len(messages))
-        if seen:
-            reader.commit(list(seen.values()))
+        if last:
+            reader.commit(list(last.values()))
     finally:
         reader.close()
-    return Moved(f"position of {group}", len(done), len(seen), str(len(done)), str(len(done) - len(left)))
+    left = _done_and_waiting(target, topic, group, done)
+    return Moved(f"position of {group}", len(done), before - left, "0 waiting", f"{left} waiting")
+
+
+def _done_and_waiting(world: World, topic: str, group: str, done: set[str]) -> int:
+    """Return how many events wait for the group although they are done."""
+    kept = [message.id in done for message in world.log.scan(topic)]
+    return max(0, world.log.reader(topic, group).lag().events - kept.count(False))
 
 
 def index(name: str, source: Index, target: Index, note: Note) -> Moved:
