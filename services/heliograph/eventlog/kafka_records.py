@@ -101,8 +101,8 @@ class _Merge:
         deadline = time.monotonic() + self._patience
         while lacking := {part for part in wanting if not self._held[part] and part in self._ends}:
             # Who is far ahead waits for the others: memory stays bounded however uneven the partitions are.
-            ahead = [part for part in self._ends if len(self._held[part]) >= _FULL]
-            self._consumer.resume(*[part for part in self._consumer.paused() if part not in ahead])
+            ahead = {part for part in self._ends if len(self._held[part]) >= _FULL}
+            self._consumer.resume(*(self._ends.keys() - ahead))
             self._consumer.pause(*ahead)
             if self._take():
                 deadline = time.monotonic() + self._patience
@@ -122,7 +122,8 @@ class _Merge:
                 end = self._ends.get(part, 0)
                 self._held[part].extend(message(self._topic, r) for r in records if r.offset < end)
             # The position, not the last offset: compaction leaves gaps, even at the end.
-            done = [part for part, end in self._ends.items() if self._consumer.position(part, timeout_ms=5_000) >= end]
+            moved = [part for part in self._ends if not found or part in found]
+            done = [part for part in moved if self._consumer.position(part, timeout_ms=5_000) >= self._ends[part]]
         for part in done:
             del self._ends[part]
             self._consumer.pause(part)
