@@ -1,6 +1,6 @@
 """The indices behind an alias: made, checked, lost, rolled over; and answers and questions larger than one request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from heliograph.compose import embedded
 from heliograph.core.event import ARTICLES, ArticleFetched, Envelope
 from heliograph.errors import IndexUnavailable
 from heliograph.index import elastic_body, elastic_chains
+from heliograph.index.elastic_backing import Backing
 from heliograph.index.memory import MemoryIndex
 from heliograph.index.port import Index, Search
 from heliograph.index.stage import IndexStage
@@ -91,6 +92,30 @@ def test_an_article_stands_in_one_index_and_is_replaced_where_it_stands(cluster:
     assert cluster.ask("GET", f"{older}/_count")["count"] == 2
     assert cluster.ask("GET", f"{newest}/_count")["count"] == 1
     assert index.get("a") == document("a", "second")
+
+
+def test_an_index_begun_while_a_batch_is_on_its_way_doubles_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = cluster.index()
+    index.upsert([document("a", "first"), document("b", "first")])
+    looked = Backing.places
+    rolled: list[str] = []
+
+    def late(self: Backing, ids: Sequence[str], indices: Sequence[str]) -> dict[str, str]:
+        answer = looked(self, ids, indices)
+        if not rolled:
+            cluster.roll()
+            rolled.append("now")
+        return answer
+
+    monkeypatch.setattr(Backing, "places", late)
+    index.upsert([document("a", "second"), document("c", "second")])
+    assert found(index) == ["a", "b", "c"]
+    assert ids(index.search(Search(parse("second")))) == ["a", "c"]
+    older, newest = cluster.behind()
+    assert cluster.ask("GET", f"{older}/_count")["count"] == 2
+    assert cluster.ask("GET", f"{newest}/_count")["count"] == 1
 
 
 def test_purge_begins_an_index_and_drops_those_that_are_old_throughout(cluster: Cluster) -> None:

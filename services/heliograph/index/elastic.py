@@ -121,15 +121,20 @@ class ElasticIndex:
     def _put(self, ready: Mapping[str, tuple[int, bytes]]) -> dict[str, str]:
         """Write, and let searches see it; return what was refused, and why."""
         self._backing.open()
-        places = self._backing.places(list(ready))
+        while True:
+            newest, older = self._backing.behind()
+            places = self._backing.places(list(ready), older)
+            sent = send(self._client, list(self._lines(ready, places, newest)), self._what, self._sleep)
+            self._reader.refresh()
+            if self._backing.behind()[0] == newest:
+                return sent.refused
+
+    def _lines(self, ready: Mapping[str, tuple[int, bytes]], places: Mapping[str, str], newest: str) -> Iterator[Line]:
         alias = self._backing.alias
-        lines = [
-            Line(key, version, source, places.get(key, alias), alias=key not in places)
-            for key, (version, source) in ready.items()
-        ]
-        sent = send(self._client, lines, self._what, self._sleep)
-        self._reader.refresh()
-        return sent.refused
+        for key, (version, source) in ready.items():
+            yield Line(key, version, source, places.get(key, alias), alias=key not in places)
+        for key in self._backing.places(list(places), [newest]):
+            yield Line(key, ready[key][0], None, newest, alias=False)
 
     def _answered(self, request: Search, ask: Callable[[Body], Answer]) -> Answer:
         """Return what `ask` makes of the body of exactly what a request finds."""

@@ -2,8 +2,9 @@
 
 Documents are written through the alias `<prefix><name>`, whose newest index takes what is new. An article stands in one
 index only: before a batch is written, its ids are looked up in the older indices, and those found are written where
-they stand. That needs one writer for an article at a time, which the log gives: all events of an article are in one
-partition. Only `roll_over` makes another index, and an index whose every document is too old is dropped as a whole.
+they stand. Where another index was begun meanwhile the batch is looked up and written once more, and what stands in two
+then goes from the newer. That needs one writer for an article at a time, which the log gives: all events of an article
+are in one partition. An index whose every document is too old is dropped as a whole.
 """
 
 from __future__ import annotations
@@ -66,24 +67,28 @@ class Backing:
         """Look again before the next use: somebody deleted the alias."""
         self._checked = False
 
-    def older(self) -> list[str]:
-        """Return the indices that take nothing new, by age."""
-        return self._behind()[1]
+    def behind(self) -> tuple[str, list[str]]:
+        """Return the index that takes what is new, and the others by age. Raises Missing, IndexUnavailable."""
+        with named(self._what, IndexUnavailable):
+            found = self._client.indices.get_alias(name=self.alias)
+        newest = [index for index, about in found.items() if about["aliases"][self.alias].get("is_write_index")]
+        if len(newest) != 1:
+            raise IndexUnavailable(f"{self._what}: its alias has no index to write to; {self._rebuild}")
+        return newest[0], sorted(index for index in found if index != newest[0])
 
-    def places(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return the older index of each article that stands in one. Raises Missing, IndexUnavailable."""
-        older = self.older()
-        if not older:
-            return {}
+    def places(self, ids: Sequence[str], indices: Sequence[str]) -> dict[str, str]:
+        """Return which of these indices holds each article that one of them holds."""
+        found: dict[str, str] = {}
+        if not (ids and indices):
+            return found
         with named(self._what, IndexUnavailable):
             # What another worker wrote there just before may not be searchable yet.
-            self._client.indices.refresh(index=older)
-            found: dict[str, str] = {}
+            self._client.indices.refresh(index=indices)
             for at in range(0, len(ids), _AT_ONCE):
                 some = ids[at : at + _AT_ONCE]
                 asked = one_of(ID, some)
                 answer = self._client.search(
-                    index=older, query=asked, source=False, size=len(some), allow_partial_search_results=False
+                    index=indices, query=asked, source=False, size=len(some), allow_partial_search_results=False
                 )
                 found.update((hit["_id"], hit["_index"]) for hit in answer["hits"]["hits"])
         return found
@@ -101,7 +106,7 @@ class Backing:
         An index is closed to writes first and looked at again, so that no revision written meanwhile goes with it.
         """
         gone = 0
-        for index in self.older():
+        for index in self.behind()[1]:
             if self._newest(index)[0] < before:
                 with named(self._what, IndexUnavailable):
                     self._client.indices.add_block(index=index, block="write")
@@ -127,15 +132,6 @@ class Backing:
             )
         newest = found["aggregations"]["newest"]["value"]
         return float("-inf") if newest is None else float(newest), int(found["hits"]["total"]["value"])
-
-    def _behind(self) -> tuple[str, list[str]]:
-        """Return the index that takes what is new, and the others by age."""
-        with named(self._what, IndexUnavailable):
-            found = self._client.indices.get_alias(name=self.alias)
-        newest = [index for index, about in found.items() if about["aliases"][self.alias].get("is_write_index")]
-        if len(newest) != 1:
-            raise IndexUnavailable(f"{self._what}: its alias has no index to write to; {self._rebuild}")
-        return newest[0], sorted(index for index in found if index != newest[0])
 
     def _create(self) -> None:
         self._put_template()
