@@ -13,9 +13,10 @@ The tiers differ in `embedded` and `distributed`, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 from heliograph.alert.stage import AlertStage
@@ -70,9 +71,11 @@ def embedded(settings: Settings) -> Tier:
 
 def distributed(settings: Settings) -> Tier:
     """Kafka, Faust and Elasticsearch; nothing is opened here. Raises SettingsError where their clients are missing."""
-    for client in ("kafka", "faust", "elasticsearch"):
-        if find_spec(client) is None:
-            raise SettingsError(f"tier distributed needs {client}: pip install 'heliograph[distributed]'")
+    for client in ("kafka-python", "faust-streaming", "elasticsearch"):
+        try:
+            version(client)
+        except PackageNotFoundError as error:
+            raise SettingsError(f"tier distributed needs {client}: pip install 'heliograph[distributed]'") from error
     from heliograph.alert.history_elastic import ElasticHistory
     from heliograph.eventlog.kafka import KafkaLog
     from heliograph.fetch.ledger_kafka import KafkaLedger
@@ -86,11 +89,16 @@ def distributed(settings: Settings) -> Tier:
     kept = {**dict.fromkeys((ARTICLES, MATCHES, FLAGGED), retention.log), DEAD_LETTERS: retention.dead_letters}
     documents, alerts = load_schema("elasticsearch/documents.json"), load_schema("elasticsearch/alerts.json")
     rolls = {"archive": ARCHIVE_ROLLS}
+
+    def prepare() -> None:
+        with closing(KafkaLog(kafka, kept=kept)) as log:
+            log.prepare()
+
     return Tier(
         name="distributed",
         log=lambda: KafkaLog(kafka, kept=kept),
         index=lambda name, _: ElasticIndex(elastic, name, documents, roll_after=rolls.get(name), **place),
-        ledger=lambda: KafkaLedger(kafka),
+        ledger=lambda: KafkaLedger(kafka, prepare),
         alerts=lambda: ElasticHistory(elastic, schema=alerts, **place),
         runner=partial(by_sink, partial(FaustRunner, kafka=kafka), PollRunner)
         if settings.runner == "faust"

@@ -34,9 +34,10 @@ class KafkaLedger:
     before the topic has been read once.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, prepare: Callable[[], object] = lambda: None) -> None:
+        """`prepare` makes the topic; it is called where there is none, from another thread, and may raise Unavailable."""
         self._access = access
-        self.tail = Tail(access, f"{access.topic_prefix}{TOPIC}")
+        self.tail = Tail(access, f"{access.topic_prefix}{TOPIC}", prepare)
         self._lock, self._closing = Lock(), Event()
         self._editor = Writer(access, self.tail.topic, f"{access.topic_prefix}ledger")
 
