@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +15,11 @@ import pytest
 from tests.stack.kafka_feeds import feeds_topic
 
 from heliograph.errors import Unavailable
+from heliograph.eventlog.kafka_topics import declared, ensure
 from heliograph.fetch.ledger_kafka import KafkaLedger
 from heliograph.fetch.ledger_writer import Membership, Writer
 from heliograph.fetch.port import FeedState, Share, Subscription, Update
-from heliograph.runtime.kafka import consumer
+from heliograph.runtime.kafka import admin, consumer
 from heliograph.settings import KafkaSettings
 
 NOW = datetime(2026, 1, 17, 12, tzinfo=UTC)
@@ -104,6 +106,18 @@ def test_what_one_process_edits_another_sees(ledgers: Callable[[], KafkaLedger])
     second.edit(put=FEEDS[2:3], remove=["feed-0"])
     first.edit(put=FEEDS[3:4])
     assert [feed.subscription.id for feed in first.feeds()] == ["feed-1", "feed-2", "feed-3"]
+
+
+def test_where_there_is_no_topic_yet_it_is_made_and_the_ledger_is_empty(kafka_bootstrap: str) -> None:
+    with feeds_topic(kafka_bootstrap) as access:
+        name = f"{access.topic_prefix}feeds"
+        with closing(admin(access)) as client:
+            client.delete_topics([name])
+            specs = {"feeds": declared()["feeds"]}
+            with closing(KafkaLedger(access, lambda: ensure(client, access, specs))) as ledger:
+                assert list(ledger.feeds()) == []
+                ledger.edit(put=FEEDS[:1])
+                assert len(ledger.feeds()) == 1
 
 
 def test_editors_that_write_at_once_undo_nothing_of_each_other(ledgers: Callable[[], KafkaLedger]) -> None:

@@ -35,7 +35,7 @@ class KafkaLedger:
     """
 
     def __init__(self, access: Access, prepare: Callable[[], object] = lambda: None) -> None:
-        """`prepare` makes the topic; it is called where there is none, from another thread, and may raise Unavailable."""
+        """`prepare` makes the topic: called where there is none, from another thread; may raise Unavailable."""
         self._access = access
         self.tail = Tail(access, f"{access.topic_prefix}{TOPIC}", prepare)
         self._lock, self._closing = Lock(), Event()

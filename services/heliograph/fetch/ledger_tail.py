@@ -31,8 +31,8 @@ class Tail:
     it was read, and the thread goes on trying.
     """
 
-    def __init__(self, access: Access, topic: str) -> None:
-        self._access, self._topic = access, topic
+    def __init__(self, access: Access, topic: str, prepare: Callable[[], object]) -> None:
+        self._access, self._topic, self._prepare = access, topic, prepare
         self._table = Table()
         self._positions: dict[int, int] = {}
         self._changed = threading.Condition()
@@ -134,7 +134,8 @@ class Tail:
         try:
             count = len(reader.partitions_for_topic(self._topic) or ())
             if not count:
-                raise Unavailable(f"there is no topic {self._topic}: a service that starts makes it")
+                self._prepare()
+                raise Unavailable(f"there was no topic {self._topic}")
             places = [TopicPartition(self._topic, part) for part in range(count)]
             reader.assign(places)
             for place in places:
