@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -27,6 +28,9 @@ from heliograph.runtime.retry import Backoff
 from heliograph.runtime.stage import Step, StepHealth
 from heliograph.runtime.supervise import Supervisor, Task
 from heliograph.runtime.thread import OwnThread
+
+if TYPE_CHECKING:
+    from heliograph.runtime.faust_app import StepApp, Work
 
 _log = structlog.get_logger("runner")
 STALL = 30.0
@@ -56,9 +60,13 @@ class FaustRunner:
         now: Callable[[], datetime] = utc_now,
         stall: float = STALL,
     ) -> None:
+        # Importing Faust takes a second or more, and whoever makes a runner is about to start it.
+        from heliograph.runtime.faust_app import StepApp
+
         self._supervisor = Supervisor(metrics, backoff)
         self._lines = [
-            _Line(log, step, metrics, kafka, Effects(log, step, metrics, backoff, now), stall) for step in steps
+            _Line(log, step, metrics, partial(StepApp, kafka, step), Effects(log, step, metrics, backoff, now), stall)
+            for step in steps
         ]
         for line in self._lines:
             self._supervisor.add(line.name, line.run)
@@ -83,10 +91,16 @@ class _Line:
     """One step, its thread, and how it gets on; outlives the apps that feed it."""
 
     def __init__(
-        self, log: EventLog, step: Step, metrics: Metrics, kafka: Access, effects: Effects, stall: float
+        self,
+        log: EventLog,
+        step: Step,
+        metrics: Metrics,
+        make_app: Callable[[Work], StepApp],
+        effects: Effects,
+        stall: float,
     ) -> None:
         self.name = step.stage.name
-        self._log, self._step, self._metrics, self._kafka = log, step, metrics, kafka
+        self._log, self._step, self._metrics, self._make_app = log, step, metrics, make_app
         self._effects, self._stall = effects, stall
         self._thread: OwnThread | None = None
         self._busy = False
@@ -95,8 +109,6 @@ class _Line:
 
     def run(self, stop: threading.Event) -> None:
         """Feed the step until `stop` is set. Raises what its app dies of."""
-        from heliograph.runtime.faust_app import StepApp
-
         # The reader's promise is that the topic exists from now on; Faust would wait for ever for one that does not.
         self._lag()
         if self._thread is None:
@@ -104,7 +116,7 @@ class _Line:
         self._progress = time.monotonic()
 
         async def main() -> None:
-            await StepApp(self._kafka, self._step, partial(self._work, stop)).run(stop.is_set, self._watch)
+            await self._make_app(partial(self._work, stop)).run(stop.is_set, self._watch)
 
         asyncio.run(main())
 

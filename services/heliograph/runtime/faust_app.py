@@ -34,7 +34,7 @@ _GRACE = 3.0
 """Seconds that a rebalance, or a stop, waits for the batch in hand, so that it need not be done again."""
 _TICK = 0.2
 """Seconds between looks at whether to stop, and at whether anything has died."""
-_CLOSE = 4.0
+_CLOSE = 3.0
 """Seconds that Faust gets to close its connections."""
 
 T = TypeVar("T")
@@ -210,8 +210,11 @@ async def batches(events: AsyncIterable[T], most: int, linger: float) -> AsyncIt
             yield batch
     finally:
         for future in (pumping, first):
-            if future is not None and not future.done():
-                future.cancel()
+            if future is None:
+                continue
+            if not future.cancel() and not future.cancelled():
+                # Looked at, so that asyncio does not complain of what nobody waits for any more.
+                future.exception()
 
 
 def _make_app(access: Access, group: str, batch: int) -> faust.App:
@@ -234,6 +237,8 @@ def _make_app(access: Access, group: str, batch: int) -> faust.App:
         # runner to notice, not for the other members to work around.
         broker_max_poll_interval=24 * 3600.0,
         stream_buffer_maxsize=max(500, 2 * batch),
+        # It would wait for acknowledgements that Faust is not given.
+        stream_wait_empty=False,
     )
 
 
