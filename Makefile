@@ -9,7 +9,7 @@ ARGS ?=
 .PHONY: help setup run demo check test test-stack bench quality up down clean
 
 help: ## show the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z -]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything that runs and tests Heliograph
 
@@ -24,7 +24,7 @@ run: $(STAMP) ## start Heliograph on http://127.0.0.1:8477 (make run ARGS="--por
 	$(BIN)/heliograph run $(ARGS)
 
 demo: $(STAMP) ## the same against sample feeds on loopback, offline, in a folder of its own
-	$(BIN)/python -m heliograph.demo run $(ARGS)
+	$(BIN)/heliograph demo $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
 	$(BIN)/ruff format --check services tests deploy

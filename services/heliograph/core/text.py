@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 # Signs inside a word that a reader does not see as letters: soft hyphen, combining grapheme joiner, Arabic letter
@@ -29,6 +30,7 @@ _LETTER = r"[^\W_]"
 _WORD = re.compile(rf"{_LETTER}+(?:[{_IGNORED}{_MARKS}]+{_LETTER}*|[{_APOSTROPHES}]{_LETTER}+)*")
 _APOSTROPHE = re.compile(f"[{_APOSTROPHES}]")
 _DROPPED = re.compile(f"[{_IGNORED}{_MARKS}]+")
+_PIECE = re.compile(r"\S+")
 _RUN = re.compile(rf"{_LETTER}+")
 
 # Letters that Unicode does not decompose, or not the way that the languages of this product see them.
@@ -82,7 +84,28 @@ def tokenize(text: str) -> list[Token]:
 
 def fold(text: str) -> str:
     """Return the folded tokens of `text`, joined by single spaces: the form that is indexed and compared."""
-    return " ".join([folded for word in _WORD.findall(text) for folded in _folded(word)])
+    # White space is in no token, so that the pieces between can be folded one by one, each spelling once.
+    return " ".join(filter(None, map(_fold_piece, text.split())))
+
+
+def pieces(text: str) -> tuple[list[str], list[int], list[int]]:
+    """Return what stands between the white space of `text`: spellings, where each starts, tokens in all behind each.
+
+    The quick way to the place of a few tokens, whose pieces alone are then cut by `tokenize`.
+    """
+    cut = text.split()
+    starts = [found.start() for found in _PIECE.finditer(text)]
+    sizes = [folded.count(" ") + 1 if folded else 0 for folded in map(_fold_piece, cut)]
+    return cut, starts, list(accumulate(sizes))
+
+
+def _fold_piece(piece: str) -> str:
+    return _fold_known(piece) if len(piece) <= _LONGEST_CACHED else _fold_known.__wrapped__(piece)
+
+
+@lru_cache(maxsize=1 << 16)
+def _fold_known(piece: str) -> str:
+    return " ".join([folded for word in _WORD.findall(piece) for folded in _folded(word)])
 
 
 def _folded(word: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def score_of(found: Sequence[Evidence], view: View) -> Score:
     title = 1.0 if any(each.field == "title" for each in found) else 0.0
     things = {each.concept or each.term for each in found}
     variety = min(1.0, max(0, len(things) - 1) / (_FULL_VARIETY - 1))
-    tokens = len(view.title.tokens) + len(view.text.tokens)
+    tokens = len(view.title) + len(view.text)
     density = min(1.0, 100 * len(found) / max(tokens, 1) / _FULL_DENSITY)
     total = BASE + TITLE * title + VARIETY * variety + DENSITY * density
     return Score(title, round(variety, 3), round(density, 3), round(total, 3))

@@ -82,7 +82,7 @@ def _texts(view: View) -> Iterator[tuple[str, str]]:
     document = view.document
     yield ID, document.article.id
     for name in TEXT_FIELDS:
-        tokens = [token.text for token in view.field_text(name).tokens]
+        tokens = view.field_text(name).words
         if tokens:
             yield HAS, name
         yield name, _cut_long(" ".join(tokens))

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import overload
 
 import msgspec
 
 from heliograph.core.article import Document
-from heliograph.core.text import Token
+from heliograph.core.text import tokenize
 from heliograph.query.view import FieldText, View
 
 # The quickest level: the text is most of it, and better ones save a tenth for twice the time.
@@ -69,42 +67,18 @@ class _KeptView(View):
 
 class _KeptText(FieldText):
     def __init__(self, published: str, kept: _Tokens) -> None:
-        super().__init__("")
-        self.published = published
-        self._words = kept.folded.split()
-        self.tokens = _KeptTokens(self._words, kept)  # type: ignore[assignment]  # read like the list that it stands for
-
-    @cached_property
-    def positions(self) -> Mapping[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for position, word in enumerate(self._words):
-            found.setdefault(word, []).append(position)
-        return found
-
-
-class _KeptTokens(Sequence[Token]):
-    """Tokens that are made when they are asked for: of hundreds, evidence points at a few."""
-
-    def __init__(self, words: Sequence[str], kept: _Tokens) -> None:
-        self._words = words
+        super().__init__(published)
         self._kept = kept
 
-    def __len__(self) -> int:
-        return len(self._words)
+    @cached_property
+    def folded(self) -> str:
+        return f" {self._kept.folded} "
 
-    @overload
-    def __getitem__(self, at: int) -> Token: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[Token]: ...
-    def __getitem__(self, at: int | slice) -> Token | list[Token]:
-        if isinstance(at, slice):
-            return [self[each] for each in range(*at.indices(len(self)))]
-        edges = self._edges
-        number = at if at >= 0 else at + len(self)
-        return Token(self._words[number], edges[2 * number], edges[2 * number + 1])
+    def _edges(self, position: int) -> tuple[int, int]:
+        return self._places[2 * position], self._places[2 * position + 1]
 
     @cached_property
-    def _edges(self) -> list[int]:
+    def _places(self) -> list[int]:
         kept = self._kept
         return list(accumulate(array("i", kept.steps) if kept.wide else kept.steps))
 
@@ -112,10 +86,10 @@ class _KeptTokens(Sequence[Token]):
 def _tokens(text: FieldText) -> _Tokens:
     steps: list[int] = []
     end = 0
-    for token in text.tokens:
+    for token in tokenize(text.published):
         steps += (token.start - end, token.end - token.start)
         end = token.end
-    folded = " ".join([token.text for token in text.tokens])
+    folded = " ".join(text.words)
     try:
         return _Tokens(folded, bytes(steps))
     except ValueError:

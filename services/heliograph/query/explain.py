@@ -71,7 +71,7 @@ def _places(node: Text, view: View) -> list[_Place]:
         text = view.field_text(field)
         number = _TITLE if field == "title" else _BODY
         found += [
-            _Place(number, text.tokens[first].start, text.tokens[last - 1].end, term, concept, clause)
+            _Place(number, *text.place(first, last), term, concept, clause)
             for term, concept, (first, last) in _finds(node.what, text)
         ]
     return _few_per_term(sorted(set(found)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from datetime import datetime
 
 from heliograph.query.chains import Span, holds
@@ -98,37 +97,30 @@ def _union(found: list[list[Span]]) -> list[Span]:
 
 
 def _term_spans(atoms: tuple[Atom, ...], text: FieldText) -> list[Span]:
-    if len(atoms) == 1:
-        return [(position, position + 1) for position in _positions(atoms[0], text)]
-    # The rarest atom decides where to look; its neighbours are compared on the spot.
-    where = [_positions(atom, text) for atom in atoms]
-    rarest = min(range(len(atoms)), key=lambda number: len(where[number]))
-    tokens, length = text.tokens, len(atoms)
-    spans = []
-    for position in where[rarest]:
-        start = position - rarest
-        if start < 0 or start + length > len(tokens):
-            continue
-        if all(number == rarest or _meets(atom, tokens[start + number].text) for number, atom in enumerate(atoms)):
-            spans.append((start, start + length))
-    return spans
+    """Return where the atoms stand side by side.
+
+    Words with a last one that may only be begun are looked for at once; where a stem, or a beginning with more behind
+    it, is among them, the first atom says where to look, and its neighbours are compared on the spot.
+    """
+    length = len(atoms)
+    if all(atom.mode is Mode.EXACT for atom in atoms[:-1]) and atoms[-1].mode is not Mode.STEM:
+        start = " " + " ".join([atom.text for atom in atoms])
+        where = text.positions(start if atoms[-1].mode is Mode.PREFIX else f"{start} ")
+        return [(position, position + length) for position in where]
+    words = text.words
+    return [
+        (start, start + length)
+        for start in _positions(atoms[0], text)
+        if start + length <= len(words)
+        and all(_meets(atom, words[start + number]) for number, atom in enumerate(atoms[1:], 1))
+    ]
 
 
 def _positions(atom: Atom, text: FieldText) -> list[int]:
-    if atom.mode is Mode.EXACT:
-        return text.positions.get(atom.text, [])
-    forms = _prefixed(atom.text, text) if atom.mode is Mode.PREFIX else text.stemmed(atom.text, atom.language)
-    if len(forms) == 1:
-        return text.positions[forms[0]]
-    return sorted(position for form in forms for position in text.positions[form])
-
-
-def _prefixed(prefix: str, text: FieldText) -> list[str]:
-    forms = text.forms
-    first = last = bisect_left(forms, prefix)
-    while last < len(forms) and forms[last].startswith(prefix):
-        last += 1
-    return forms[first:last]
+    if atom.mode is Mode.STEM:
+        forms = text.stemmed(atom.text, atom.language)
+        return text.positions(*[f" {form} " for form in forms]) if forms else []
+    return text.positions(f" {atom.text}" if atom.mode is Mode.PREFIX else f" {atom.text} ")
 
 
 def _meets(atom: Atom, form: str) -> bool:
@@ -155,7 +147,7 @@ def _within(moment: datetime | None, since: datetime | None, until: datetime | N
 
 def _exists(field: str, view: View) -> bool:
     if field in TEXT_FIELDS:
-        return bool(view.field_text(field).tokens)
+        return len(view.field_text(field)) > 0
     if field in TIME_FIELDS:
         return view.time(field) is not None
     return bool(view.values(field))
