@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.test_runner import QUICK, Under, copy_of, entry, run
+from tests.contract.runners import QUICK, Under, copy_of, entry, run
 
 from heliograph.eventlog.memory import MemoryLog
 from heliograph.eventlog.port import Message

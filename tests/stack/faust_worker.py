@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from tests.contract.test_runner import copy_of
+from tests.contract.runners import copy_of
 from tests.stack.kafka import specs
 
 from heliograph.core.event import Envelope

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from tests.contract import test_runner as suite
-from tests.contract.test_runner import QUICK, Under
+from tests.contract.runners import QUICK, Under
 from tests.stack.contract import claims
 from tests.stack.kafka import kafka_log, kafka_settings
 

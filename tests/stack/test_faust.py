@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.test_runner import PATIENCE, QUICK, Bench, Scripted, Under, copy_of, entry, run
+from tests.contract.runners import PATIENCE, QUICK, Bench, Scripted, Under, copy_of, entry, run
 from tests.stack.kafka import kafka_log, kafka_settings
 
 from heliograph.core.event import Envelope
