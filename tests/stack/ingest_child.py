@@ -21,7 +21,8 @@ from heliograph.fetch.share import Whole
 from heliograph.runtime.logs import configure_logs
 from heliograph.settings import Settings, load_settings
 
-POLL = "4s"
+SHORTEST, LONGEST = "4s", "5s"
+"""Different, so that workers which know nothing of each other drift into each other."""
 SESSION = "6s"
 """The shortest that a broker allows."""
 
@@ -38,7 +39,7 @@ class Alone(KafkaLedger):
 
 def settings(bootstrap: str, prefix: str, folder: str, name: str) -> Settings:
     """Return settings under which feeds are polled every few seconds, by a client of this name."""
-    fetch = {"poll_min": POLL, "poll_max": POLL, "allow_networks": ["127.0.0.0/8"], "user_agent": name}
+    fetch = {"poll_min": SHORTEST, "poll_max": LONGEST, "allow_networks": ["127.0.0.0/8"], "user_agent": name}
     kafka = {"bootstrap": bootstrap, "topic_prefix": prefix, "session_timeout": SESSION}
     return load_settings(flags={"data": folder, "sources": "none", "fetch": fetch, "kafka": kafka})
 

@@ -124,5 +124,5 @@ def test_whatever_happens_to_a_worker_no_feed_is_polled_twice_at_once_and_none_i
 
 
 def test_the_count_sees_workers_that_know_nothing_of_each_other(workers: Workers, press: Press) -> None:
-    workers.start("one", "two", alone=True)
+    workers.start("one", "two", "three", alone=True)
     assert press.wait(lambda: bool(press.overlaps))
