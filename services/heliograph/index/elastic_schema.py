@@ -77,7 +77,7 @@ def find_fields(view: View) -> dict[str, object]:
     if article.published is not None:
         found["published"] = micros(article.published)
     for name in TEXT_FIELDS:
-        tokens = [token.text for token in view.field_text(name).tokens]
+        tokens = view.field_text(name).words
         found[name] = " ".join(token[:LONGEST] for token in tokens)
         found[STEMS + name], found[TURKISH + name] = _aligned(tokens)
     for name in NAME_FIELDS:
@@ -100,7 +100,7 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 def _has(view: View) -> Iterator[str]:
-    yield from (name for name in TEXT_FIELDS if view.field_text(name).tokens)
+    yield from (name for name in TEXT_FIELDS if view.field_text(name).words)
     yield from (name for name in TIME_FIELDS if view.time(name) is not None)
     for name in (*NAME_FIELDS, *KEYWORD_FIELDS):
         values = view.values(name)
