@@ -171,6 +171,7 @@ def fixed() -> Drawn:
     return drawn(20, derandomize=True)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_wrong_body_is_found_out(
     elasticsearch_url: str, fixed: Drawn, monkeypatch: pytest.MonkeyPatch, mutation: str
