@@ -15,8 +15,8 @@ import pytest
 from deploy.stack.stack import Options, Stack
 
 HERE = Path(__file__).resolve().parent
-KAFKA = "HELIOGRAPH_TEST_KAFKA"
-ELASTICSEARCH = "HELIOGRAPH_TEST_ELASTICSEARCH"
+KAFKA = "STACK_TEST_KAFKA"
+ELASTICSEARCH = "STACK_TEST_ELASTICSEARCH"
 # The first test that asks for a server waits for its start, and once in a machine's life for its download.
 PATIENCE = 900
 

@@ -21,8 +21,6 @@ def servers(kafka_bootstrap: str, elasticsearch_url: str, monkeypatch: pytest.Mo
         "ELASTICSEARCH__INDEX_PREFIX": cluster.prefix,
     }.items():
         monkeypatch.setenv(f"HELIOGRAPH_{name}", value)
-    for name in ("HELIOGRAPH_TEST_KAFKA", "HELIOGRAPH_TEST_ELASTICSEARCH"):
-        monkeypatch.delenv(name, raising=False)  # no setting of the program
     yield
     drop_topics(kafka)
     cluster.clean()
