@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from deploy.stack.stack import Stack
-from tests.stack.faults.faults import VICTIMS, run
+from tests.stack.faults.faults import run
+from tests.stack.faults.kinds import VICTIMS
 
 pytestmark = pytest.mark.timeout(1200)
 
