@@ -5,7 +5,7 @@ Few of each; `faults.py` does as many as it is told to.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
-def cluster(make_stack: Callable[..., Stack]) -> Stack:
+def cluster(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     """Three brokers and an Elasticsearch that these tests may kill."""
     made = make_stack(brokers=3)
     made.up()
-    return made
+    yield made
+    made.down(grace=2)
 
 
 @pytest.fixture
