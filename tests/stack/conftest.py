@@ -9,6 +9,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,30 +41,52 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(PATIENCE))
 
 
-@pytest.fixture(scope="session")
-def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
-    """Return a maker of stacks for the tests that kill: each with folder and ports of its own, ended with the run.
-
-    `make_stack(brokers=3)` starts nothing yet; `up(only="kafka")` does. The rest stands in deploy/stack/servers.py.
-    """
+@contextmanager
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Yield a maker of stacks, each with folder and ports of its own; all are ended with the context."""
     made: list[Stack] = []
 
     def make(brokers: int = 1) -> Stack:
         made.append(Stack(tmp_path_factory.mktemp("stack"), Options(brokers=brokers)))
         return made[-1]
 
-    # What ends a run politely (`timeout`, a cancelled job) ends its servers as well, as Ctrl-C does.
+    try:
+        yield make
+    finally:
+        for stack in made:
+            stack.down(grace=2)  # nobody needs the data
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_polite_end() -> Iterator[None]:
+    """Let what ends a run politely (`timeout`, a cancelled job) end its servers as well, as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    yield make
-    for stack in made:
-        stack.down(grace=2)  # nobody needs the data
+    yield
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Return a maker of stacks for a test that kills: they are gone when the test is over.
+
+    `make_stack(brokers=3)` starts nothing yet; `up(only="kafka")` does. The rest stands in deploy/stack/servers.py.
+    """
+    with ended(tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Return the same for stacks that the tests of one file share."""
+    with ended(tmp_path_factory) as make:
+        yield make
+
+
 @pytest.fixture(scope="session")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Return the stack that the whole run shares: one broker, one node. A test that kills makes one of its own."""
-    return make_stack()
+    with ended(tmp_path_factory) as make:
+        yield make()
 
 
 @pytest.fixture(scope="session")

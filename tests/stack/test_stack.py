@@ -141,11 +141,10 @@ def test_a_node_that_cannot_start_is_told_with_its_last_words(shell: Shell) -> N
 
 
 @pytest.fixture(scope="module")
-def cluster(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
-    cluster = make_stack(brokers=3)
+def cluster(make_module_stack: Callable[..., Stack]) -> Stack:
+    cluster = make_module_stack(brokers=3)
     cluster.up(only="kafka")
-    yield cluster
-    cluster.down()
+    return cluster
 
 
 def in_sync(bootstrap: str, topic: str) -> set[int]:

@@ -5,7 +5,7 @@ Few of each; `faults.py` does as many as it is told to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
-def cluster(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
+def cluster(make_module_stack: Callable[..., Stack]) -> Stack:
     """Three brokers and an Elasticsearch that these tests may kill."""
-    made = make_stack(brokers=3)
+    made = make_module_stack(brokers=3)
     made.up()
-    yield made
-    made.down(grace=2)
+    return made
 
 
 @pytest.fixture
