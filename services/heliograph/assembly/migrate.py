@@ -84,20 +84,16 @@ def log(topic: str, source: World, target: World, note: Note) -> Moved:
         target.log.append(topic, new)
         written += len(new)
         note(topic, len(some))
-    mine = {message.id: message.value for message in source.log.scan(topic)}
-    return Moved(topic, len(mine), written, _digest(mine.items()), _digest(_events(target, topic, mine.keys()).items()))
+    mine = {message.id: _print(message.id, message.value) for message in source.log.scan(topic)}
+    # One that was appended twice has the same bytes.
+    theirs = {message.id: _print(message.id, message.value) for message in target.log.scan(topic) if message.id in mine}
+    return Moved(topic, len(mine), written, _digest(mine.values()), _digest(theirs.values()))
 
 
 def _batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(things)
     while some := list(islice(rest, size)):
         yield some
-
-
-def _events(world: World, topic: str, wanted: Iterable[str]) -> dict[str, bytes]:
-    """Return what is kept of these events; one that was appended twice has the same bytes."""
-    known = frozenset(wanted)
-    return {message.id: message.value for message in world.log.scan(topic) if message.id in known}
 
 
 def position(group: str, topic: str, source: World, target: World, note: Note) -> Moved:
@@ -128,21 +124,25 @@ def _done_and_waiting(world: World, topic: str, group: str, done: set[str]) -> i
 
 
 def index(name: str, source: Index, target: Index, note: Note) -> Moved:
-    """Write every document; one that a newer revision has replaced in the meantime stays replaced."""
-    count = 0
-    mine: dict[str, bytes] = {}
+    """Write every document that is not there as it is; one that a newer revision has replaced meanwhile stays so."""
+    there = _prints(target)
+    mine: dict[str, int] = {}
+    written = 0
     for documents in _documents(source):
-        target.upsert(documents)
-        mine |= {document.article.id: _packed(document) for document in documents}
-        count += len(documents)
+        prints = {document.article.id: _print_of(document) for document in documents}
+        new = [document for document in documents if there.get(document.article.id) != prints[document.article.id]]
+        if new:
+            target.upsert(new)
+        written += len(new)
+        mine |= prints
         note(f"index {name}", len(documents))
-    arrived = {
-        document.article.id: _packed(document)
-        for documents in _documents(target)
-        for document in documents
-        if document.article.id in mine
-    }
-    return Moved(f"index {name}", len(mine), count, _digest(mine.items()), _digest(arrived.items()))
+    after = _prints(target) if written else there
+    theirs = [print_ for article, print_ in after.items() if article in mine]
+    return Moved(f"index {name}", len(mine), written, _digest(mine.values()), _digest(theirs))
+
+
+def _prints(found: Index) -> dict[str, int]:
+    return {document.article.id: _print_of(document) for documents in _documents(found) for document in documents}
 
 
 def _documents(found: Index) -> Iterator[list[Document]]:
@@ -155,8 +155,8 @@ def _documents(found: Index) -> Iterator[list[Document]]:
             return
 
 
-def _packed(document: Document) -> bytes:
-    return msgspec.msgpack.encode(document)
+def _print_of(document: Document) -> int:
+    return _print(document.article.id, msgspec.msgpack.encode(document))
 
 
 def ledger(source: World, target: World, note: Note) -> Moved:
@@ -171,11 +171,13 @@ def ledger(source: World, target: World, note: Note) -> Moved:
         note("feeds", len(some))
     after = {feed.subscription.id: feed for feed in target.ledger.feeds()}
     mine = [
-        (feed.subscription.id, msgspec.json.encode((feed, sorted(kept.items(feed.subscription.id).items()))))
+        _print(feed.subscription.id, msgspec.json.encode((feed, sorted(kept.items(feed.subscription.id).items()))))
         for feed in feeds
     ]
     theirs = [
-        (name, msgspec.json.encode((after[name], sorted(target.ledger.known(name, list(kept.items(name))).items()))))
+        _print(
+            name, msgspec.json.encode((after[name], sorted(target.ledger.known(name, list(kept.items(name))).items())))
+        )
         for name in (feed.subscription.id for feed in feeds)
         if name in after
     ]
@@ -183,18 +185,14 @@ def ledger(source: World, target: World, note: Note) -> Moved:
 
 
 def alerts(source: World, target: World, note: Note) -> Moved:
-    """Claim every message as it stands, and record its attempts."""
+    """Claim every message as it stands, its attempts included: one write each, that is there or is not."""
     mine = [_settled(delivery) for delivery in _deliveries(source)]
     # An update must not be there without its alert.
     mine.sort(key=lambda delivery: (delivery.alert.created, delivery.alert.kind, delivery.id))
     written = 0
-    for delivery in mine:
-        bare = msgspec.structs.replace(delivery, attempts=(), tries=max(0, delivery.tries - len(delivery.attempts)))
-        written += target.alerts.claim([bare])[0]
-        there = target.alerts.get(delivery.id)
-        for attempt in delivery.attempts[len(there.attempts) if there else 0 :]:
-            target.alerts.record(delivery.id, attempt, delivery.status, delivery.due)
-        note("alerts", 1)
+    for some in _batches(mine, BATCH):
+        written += sum(target.alerts.claim(some))
+        note("alerts", len(some))
     theirs = (target.alerts.get(delivery.id) for delivery in mine)
     return Moved(
         "alerts", len(mine), written, _digest(map(_told, mine)), _digest(_told(each) for each in theirs if each)
@@ -221,15 +219,18 @@ def _deliveries(world: World) -> Iterator[Delivery]:
             return
 
 
-def _told(delivery: Delivery) -> tuple[str, bytes]:
-    tried = [(attempt.time, attempt.outcome, attempt.status) for attempt in delivery.attempts]
-    return delivery.id, msgspec.json.encode((delivery.alert, delivery.status, delivery.copies, tried))
+def _told(delivery: Delivery) -> int:
+    return _print(delivery.id, msgspec.json.encode(delivery))
 
 
-def _digest(things: Iterable[tuple[str, bytes]]) -> str:
-    """Return a digest of ids and contents that does not depend on their order."""
+def _print(name: str, content: bytes) -> int:
+    """Return the print of a thing: what is kept of it in memory to compare it by."""
+    return int.from_bytes(hashlib.sha256(name.encode() + b"\0" + content).digest()[:8])
+
+
+def _digest(prints: Iterable[int]) -> str:
+    """Return a digest of many prints that does not depend on their order."""
     total = count = 0
-    for name, content in things:
-        count += 1
-        total += int.from_bytes(hashlib.sha256(name.encode() + b"\0" + content).digest()[:8])
+    for each in prints:
+        count, total = count + 1, total + each
     return f"{count}:{total % 2**64:016x}"
