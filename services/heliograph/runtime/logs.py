@@ -56,11 +56,11 @@ def configure_logs(level: str = "info", form: Literal["console", "json"] = "cons
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # What these say of starts, stops and connections is said by the program that they belong to.
-    for chatty in ("uvicorn", "faust", "mode", "elastic_transport"):
+    for chatty in ("uvicorn", "faust", "mode"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
-    # Tells of every try, several lines each and many a second while a broker is away; whoever asked for something says
+    # Tell of every try, several lines each and many a second while a server is away; whoever asked for something says
     # once, in our words, what did not work.
-    for client in ("kafka", "aiokafka"):
+    for client in ("kafka", "aiokafka", "elastic_transport"):
         logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
