@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from heliograph.assembly.world import World
 from heliograph.core.event import ARTICLES, DEAD_LETTERS, FLAGGED, MATCHES
 from heliograph.detect.engine import Engine
 from heliograph.detect.files import Definitions, load_definitions
+from heliograph.errors import LogUnavailable
 
 _log = structlog.get_logger("upkeep")
 _HOUR = 3600.0
@@ -74,9 +76,10 @@ class Gauges:
         self._health = health
 
     def run(self, stop: threading.Event) -> None:
-        """Ask until `stop` is set."""
+        """Ask until `stop` is set. While the log is away the gauges keep what they showed, and `/readyz` says why."""
         while not stop.wait(_GAUGES):
-            self._health()
+            with suppress(LogUnavailable):
+                self._health()
 
 
 class Definers:
