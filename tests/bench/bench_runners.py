@@ -16,19 +16,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "services"))
 
 import msgspec
-from deploy.stack.stack import Stack
 from tests.bench.bench_detect import articles, vocabularies
+from tests.bench.tier import servers
 from tests.stack.kafka import kafka_log, kafka_settings
 
 from heliograph.core.codec import encode
@@ -108,34 +108,22 @@ def measure(log: EventLog, make: MakeRunner, stream: Sequence[Entry]) -> dict[st
     }
 
 
-@contextmanager
-def broker(given: str) -> Iterator[str]:
-    """Yield the address of a broker: the one given, or one of our own."""
-    if given:
-        yield given
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder))
-        try:
-            stack.up(only="kafka")
-            yield stack.bootstrap
-        finally:
-            stack.down()
-
-
-def run(address: str = "", count: int = 6_000) -> dict[str, dict[str, float]]:
-    """Return the figures by runner."""
+def run(address: str = "", count: int = 6_000) -> dict[str, Any]:
+    """Return the figures by runner, and the rates of those on Kafka as shares of the embedded one."""
     stream = entries(count)
     with tempfile.TemporaryDirectory() as folder:
         log = SqliteLog(Path(folder) / "log.sqlite")
-        figures = {"embedded": measure(log, PollRunner, stream)}
+        figures: dict[str, Any] = {"embedded": measure(log, PollRunner, stream)}
         log.close()
-    with broker(address) as bootstrap:
+    with servers(address, only="kafka") as (bootstrap, _):
         for name in ("poll", "faust"):
             access = kafka_settings(bootstrap)
             make: MakeRunner = PollRunner if name == "poll" else partial(FaustRunner, kafka=access)
             with kafka_log(bootstrap, settings=access) as kafka:
                 figures[name] = measure(kafka, make, stream)
+    for name in ("poll", "faust"):
+        share = figures[name]["articles_per_second"] / figures["embedded"]["articles_per_second"]
+        figures[f"{name}_to_embedded"] = round(share, 2)
     return figures
 
 
