@@ -172,7 +172,7 @@ def web(world: World) -> Iterator[Finding]:
         advice = "another program listens there: set web.port, or stop it"
         yield Finding("web", "fail", f"{place} answers, yet is no Heliograph", advice)
     else:
-        if not (world.settings.data / "log.sqlite").exists():
+        if world.tier.sole and not (world.settings.data / "log.sqlite").exists():
             advice = "give this one a web.port of its own before it is started, or say --data"
             yield Finding("web", "warn", f"{place}: a Heliograph with another data folder runs there", advice)
             return
