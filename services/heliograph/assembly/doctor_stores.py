@@ -174,3 +174,20 @@ def damage_of(path: Path) -> str:
         return f"cannot be read: {error}"
     found = [" ".join(row[0].split()) for row in rows]
     return "" if found == ["ok"] else f"damaged: {'; '.join(found)[:300]}"
+
+
+def in_use(path: Path) -> bool:
+    """Tell whether another process has a file of SQLite's open: in WAL mode, each holds a lock for as long as it has.
+
+    A file that cannot be read is not in use: the store that opens it says what is wrong with it.
+    """
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=1.0)
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    else:
+        return False
+    finally:
+        connection.close()

@@ -67,34 +67,19 @@ def register(app: typer.Typer) -> None:
 
 def _require_nobody(data: Path) -> None:
     """Raise UsageError where a program still uses the folder, whichever of its services it runs."""
+    from heliograph.assembly.doctor_stores import in_use
     from heliograph.errors import IndexUnavailable, UsageError
     from heliograph.index.embedded import EmbeddedIndex
 
     # What is appended behind our back would be left behind, and nobody would miss it.
     for name in ("log.sqlite", "ledger.sqlite", "alerts.sqlite"):
-        if (data / name).is_file() and _in_use(data / name):
+        if (data / name).is_file() and in_use(data / name):
             raise UsageError(f"{data} is in use: stop `heliograph run` first (another process has {name} open)")
     for folder in (data / "index").glob("*/meta.json"):
         try:
             EmbeddedIndex(folder.parent).close()
         except IndexUnavailable as error:
             raise UsageError(f"{data} is in use: stop `heliograph run` first ({error})") from error
-
-
-def _in_use(path: Path) -> bool:
-    """Tell whether another process has this database open: in WAL mode, each holds a lock for as long as it has."""
-    import sqlite3
-
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=1.0)
-    try:
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return False
-    except sqlite3.Error as error:
-        # A file that is damaged is named by the store that opens it.
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-    finally:
-        connection.close()
 
 
 def _next_steps(data: Path) -> str:

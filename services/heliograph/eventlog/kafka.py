@@ -12,24 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import OffsetSpec
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    NotCoordinatorError,
-)
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.structs import TopicPartition
 
 from heliograph.errors import BadInput, UsageError
 from heliograph.eventlog import kafka_topics
 from heliograph.eventlog.kafka_reader import KafkaReader
-from heliograph.eventlog.kafka_records import Lookup, headers_of, milliseconds, scan
+from heliograph.eventlog.kafka_records import Lookup, committed, headers_of, milliseconds, scan
 from heliograph.eventlog.kafka_topics import Spec
 from heliograph.eventlog.port import Entry, Lag, Message
 from heliograph.runtime import kafka as clients
@@ -42,8 +35,6 @@ _ENVELOPE_BYTES: Final = 1024
 _LONGEST_ANSWER: Final = 10.0
 """Seconds that one request to a broker may take; a broker that died is asked no longer than this."""
 _GRACE: Final = 1.0
-_PAUSE: Final = 0.2
-"""Seconds between two questions to a cluster that is not ready yet."""
 _SKEW: Final = timedelta(minutes=10)
 """How far the clocks of machines that append may be apart before a scan up to a moment misses something."""
 T = TypeVar("T")
@@ -276,8 +267,8 @@ class KafkaLog:
     def _lag(self, topic: str, group: str) -> Lag:
         first, last = self._ends(topic)
         name = self._access.topic_prefix + group
-        committed = self._ask(f"look into {group}", lambda admin: self._committed(admin, name, list(first)))
-        places = {part: committed[part].offset if part in committed else -1 for part in first}
+        patience = min(self._wait, _LONGEST_ANSWER)
+        places = self._ask(f"look into {group}", lambda admin: committed(admin, name, first, patience))
         waiting = {part: max(places[part], first[part]) for part in first}
         waiting = {part: offset for part, offset in waiting.items() if offset < last[part]}
         events = sum(last[part] - offset for part, offset in waiting.items())
@@ -288,20 +279,6 @@ class KafkaLog:
             oldest = self._lookup.oldest(waiting, min(self._wait, _LONGEST_ANSWER))
         age = (self._now() - oldest).total_seconds() if oldest else 0.0
         return Lag(events, max(0.0, age))
-
-    def _committed(
-        self, admin: KafkaAdminClient, name: str, parts: list[TopicPartition]
-    ) -> Mapping[TopicPartition, Any]:
-        """Return the positions of a group. Brokers that have just started need a moment until one answers for it."""
-        until = time.monotonic() + min(self._wait, _LONGEST_ANSWER)
-        while True:
-            try:
-                found: Mapping[TopicPartition, Any] = admin.list_group_offsets({name: parts})[name]
-                return found
-            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
-                if time.monotonic() > until:
-                    raise
-                time.sleep(_PAUSE)
 
     def _forget_reader(self, reader: KafkaReader) -> None:
         with self._guard:

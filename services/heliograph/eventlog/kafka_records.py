@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kafka import KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 from kafka.structs import TopicPartition
 
 from heliograph.errors import LogUnavailable
@@ -24,6 +25,8 @@ _CHUNK: Final = 500
 _FULL: Final = 2_000
 """Messages of one partition that a scan holds while it waits for another's."""
 _REMEMBERED: Final = 10_000
+_PAUSE: Final = 0.2
+"""Seconds between two questions to brokers that are not ready yet."""
 
 Spans = Mapping[TopicPartition, tuple[int, int]]
 
@@ -49,6 +52,26 @@ def message(topic: str, record: Any) -> Message:  # noqa: ANN401 - the client ha
     event_id = found.decode(errors="replace") if found else f"{topic}/{record.partition}/{record.offset}"
     key = (record.key or b"").decode(errors="replace")
     return Message(topic, record.partition, record.offset, event_id, key, record.value or b"", moment(record.timestamp))
+
+
+def committed(
+    admin: KafkaAdminClient, group: str, parts: Iterable[TopicPartition], patience: float
+) -> dict[TopicPartition, int]:
+    """Return where a group stands in each partition; -1 where it has committed nothing.
+
+    Brokers that have just started are asked again for `patience` seconds: it takes them a moment until one of them
+    answers for the group.
+    """
+    asked, until = list(parts), time.monotonic() + patience
+    while True:
+        try:
+            found = admin.list_group_offsets({group: asked})[group]
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return {part: found[part].offset if part in found else -1 for part in asked}
 
 
 def scan(access: clients.Access, topic: str, spans: Spans, patience: float) -> Iterator[Message]:
