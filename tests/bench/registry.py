@@ -122,8 +122,8 @@ BENCHES = (
     ),
     Bench(
         "elastic",
-        "bench_elastic.run(20_000, elasticsearch)",
-        "Elasticsearch beside the embedded index: 20,000 articles of 3 kB, searches as the search page makes them.",
+        "bench_elastic.run(5_000, elasticsearch)",
+        "Elasticsearch beside the embedded index: 5,000 articles of 3 kB, searches as the search page makes them.",
         servers=True,
     ),
 )

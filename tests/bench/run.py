@@ -140,7 +140,8 @@ def main() -> int:
         for bench in chosen:
             print(f"== {bench.name}: {bench.about}", flush=True)
             section, done = _section(bench, servers, sections.get(bench.name, Section()))
-            sections[bench.name] = section
+            if section != Section():
+                sections[bench.name] = section
             good = good and (done or bool(section.left_out and not given.names))
             if not given.no_write:
                 # After each: a run that is broken off has not measured in vain.

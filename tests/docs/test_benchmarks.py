@@ -28,7 +28,7 @@ SECTIONS = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from([bench.name for bench in MADE]), SECTIONS))
 def test_a_page_is_read_back_as_it_was_written(sections: dict[str, Section]) -> None:
     assert parse(page(MADE, sections)) == sections
