@@ -36,6 +36,8 @@ class Process:
         if not letter or started != self.started:
             return STOPPED
         if letter in "ZX":
+            if _threads(self.pid) > 1:
+                return RUNNING  # killed: its first thread has ended, others have not, and its ports are still taken
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)  # our own child: it need not stay as a zombie
             return STOPPED
@@ -80,6 +82,14 @@ def await_that(holds: Callable[[], bool], within: float) -> bool:
             return False
         time.sleep(PAUSE)
     return True
+
+
+def _threads(pid: int) -> int:
+    """Return how many threads a process still has; 0 where that cannot be told."""
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return 0
 
 
 def _look(pid: int) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from deploy.stack.process import PAUSED, RUNNING, STOPPED, Process, await_that, 
 DEFAULT_HEAP = {KAFKA: "256m", ELASTICSEARCH: "512m"}
 START = 300.0  # seconds within which a node must answer; 45 were needed on two loaded cores
 GRACE = 20.0  # seconds between asking a node to end and ending it
+RELEASE = 5.0  # seconds in which the ports of a node that was killed become free
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Stack:
             used = {port for other in nodes.values() for port in (other["port"], other["peer"])}
             if node:
                 asked_elsewhere = wanted and wanted != node["port"]
-                if not asked_elsewhere and is_free(node["port"]) and is_free(node["peer"]):
+                if not asked_elsewhere and await_that(partial(_free, node), RELEASE):
                     continue
                 if any(kind_of(other) == kind and process_of(nodes[other]).state() != STOPPED for other in nodes):
                     where = f"{node['port']} or {node['peer']}"
@@ -209,6 +210,10 @@ class Stack:
         process.send(number)
         if not await_that(lambda: process.state() == state, GRACE):
             raise StackError(f"{name} is {process.state()}, not {state}; see {self.log(name)}")
+
+
+def _free(node: Mapping[str, Any]) -> bool:
+    return is_free(node["port"]) and is_free(node["peer"])
 
 
 def _nth(port: int, number: int) -> int:
