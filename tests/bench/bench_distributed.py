@@ -14,7 +14,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "services")]
 
 from tests.bench.bench_latency import flow, wait_for_feeds, written
-from tests.bench.tier import installation, running, servers
+from tests.bench.tier import Shares, installation, running, servers
 from tests.stories.press import Press
 
 from heliograph.compose import SERVICES
@@ -55,17 +54,14 @@ def run(
             pages = processes[-1].url
             wait_for_feeds(pages)
             flow(pages, press, WARM, rate)
-            before, started = [process.cpu_seconds() for process in processes], time.monotonic()
+            shares = Shares(processes, url)
             figures = flow(pages, press, seconds, rate, first=WARM * rate)
-            spent = time.monotonic() - started
+            cpu = shares.read()
             return {
                 "runner": runner,
                 "processes": len(processes),
                 **figures,
-                "cpu_share": {
-                    process.name: round((process.cpu_seconds() - was) / spent, 2)
-                    for process, was in zip(processes, before, strict=True)
-                },
+                "cpu_share": cpu,
                 "rss_mb": {process.name: process.peak_mb() for process in processes},
             }
 

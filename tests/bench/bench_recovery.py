@@ -22,7 +22,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "services")]
 
-from tests.bench.tier import Service, Stream, documents, installation, running, servers
+from tests.bench.tier import Service, Shares, Stream, documents, installation, running, servers
 
 from heliograph.core.event import ARTICLES, FLAGGED, MATCHES
 from heliograph.eventlog.port import EventLog, Reader
@@ -66,11 +66,12 @@ def run(
             before = _memory(processes)
             for process in processes:
                 process.forget_peak()
-            started = time.monotonic()
+            shares, started = Shares(processes, url), time.monotonic()
             _feed(log, stream, rate * times, seconds)
             ended = time.monotonic()
-            lags = _caught_up(readers)
-            recovered = time.monotonic() - ended
+            lags = {group: reader.lag().events for group, reader in readers.items()}
+            recovered = _caught_up(readers)
+            cpu = shares.read()
             _feed(log, stream, rate, usual)
             _caught_up(readers)
             after, peaks = _memory(processes), {process.name: process.peak_mb() for process in processes}
@@ -84,8 +85,10 @@ def run(
         "burst_seconds": round(ended - started, 1),
         "burst_per_second": round(rate * times * seconds / (ended - started)),
         "lag_at_its_end": lags,
-        "recovered_seconds": round(recovered, 1),
-        "memory_mb": {name: [before[name], peaks[name], after[name]] for name in before},
+        "recovered_seconds": max(recovered.values()),
+        "recovered_seconds_by_group": recovered,
+        "cpu_share": cpu,
+        "memory_mb_before_peak_after": {name: [before[name], peaks[name], after[name]] for name in before},
         "worst_memory_after_to_before": max(round(after[name] / before[name], 2) for name in before),
         "worst_peak_to_before": max(round(peaks[name] / before[name], 2) for name in before),
     }
@@ -99,17 +102,17 @@ def _feed(log: EventLog, stream: Stream, rate: int, seconds: int) -> None:
         time.sleep(max(0.0, started + (tick + 1) / TICKS - time.monotonic()))
 
 
-def _caught_up(readers: Mapping[str, Reader]) -> dict[str, int]:
-    """Return once no group waits for anything; say how many events each was behind at first."""
-    lags = first = {group: reader.lag().events for group, reader in readers.items()}
-    until = time.monotonic() + PATIENCE
+def _caught_up(readers: Mapping[str, Reader]) -> dict[str, float]:
+    """Return once no group waits for anything; say for how many seconds from now each did."""
+    started, waited = time.monotonic(), dict.fromkeys(readers, 0.0)
     # Until all are done in one look: what one group has done may be work for the next.
-    while any(lags.values()):
-        if time.monotonic() > until:
-            raise TimeoutError(f"not caught up within {PATIENCE:.0f} s: {lags}")
+    while waiting := [group for group, reader in readers.items() if reader.lag().events]:
+        passed = time.monotonic() - started
+        if passed > PATIENCE:
+            raise TimeoutError(f"not caught up within {PATIENCE:.0f} s: {', '.join(waiting)}")
+        waited |= dict.fromkeys(waiting, round(passed, 1))
         time.sleep(0.25)
-        lags = {group: reader.lag().events for group, reader in readers.items()}
-    return first
+    return waited
 
 
 def _memory(processes: Sequence[Service]) -> dict[str, int]:

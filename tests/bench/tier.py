@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -187,3 +188,21 @@ def documents(config: Path, index: str) -> int:
     cluster = Cluster(access.url)
     cluster.ask("POST", f"{access.index_prefix}{index}/_refresh")
     return int(cluster.ask("GET", f"{access.index_prefix}{index}/_count")["count"])
+
+
+class Shares:
+    """CPU time from now on of services and of Elasticsearch, as shares of one core."""
+
+    def __init__(self, services: Sequence[Service], elasticsearch: str) -> None:
+        self._services, self._cluster = services, Cluster(elasticsearch)
+        self._started, self._before = time.monotonic(), self._cpu()
+
+    def read(self) -> dict[str, float]:
+        """Return the shares up to now."""
+        now, spent = self._cpu(), time.monotonic() - self._started
+        return {name: round((seconds - self._before[name]) / spent, 2) for name, seconds in now.items()}
+
+    def _cpu(self) -> dict[str, float]:
+        nodes = self._cluster.ask("GET", "_nodes/stats/process")["nodes"].values()
+        node = sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000
+        return {**{service.name: service.cpu_seconds() for service in self._services}, "elasticsearch": node}
