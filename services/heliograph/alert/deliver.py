@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from heliograph.alert.lane import AsyncOutbox, Lane, Rules, State
+from heliograph.alert.lane import PACE, AsyncOutbox, Lane, Rules, State
 from heliograph.alert.port import Alert, Attempt, Delivery, Notifier, Outbox, Receipt
 from heliograph.alert.retry import SCHEDULE
 from heliograph.errors import UsageError
@@ -31,7 +31,8 @@ class Deliverer:
     `schedule` is the seconds to wait before each try, the first being 0. `clock` gives aware UTC times; `jitter` a
     number from 0 to 1; `observe` is told of every attempt recorded, for metrics and logs, from the deliverer's thread.
     `sole` says that no other deliverer works on the outbox: what a dead process left in sending is then due at once,
-    else when its lease is over. An outbox that several share is across a network, and is asked by several threads.
+    else when its lease is over. An outbox that several share is across a network: it is asked by several threads, and
+    looked at once in `pace` seconds at most while little waits in it.
     """
 
     def __init__(  # noqa: PLR0913 - each is named at the one call, and most have a default
@@ -45,12 +46,13 @@ class Deliverer:
         jitter: Callable[[], float] = random.random,
         observe: Callable[[Delivery, Attempt], None] = lambda _delivery, _attempt: None,
         sole: bool = True,
+        pace: float = PACE,
     ) -> None:
         self._outbox = outbox
         self._notifiers = dict(notifiers)
         self._states = {channel: State() for channel in notifiers}
         self._clock = clock
-        self._rules = Rules(tuple(schedule), concurrency, clock, jitter, observe)
+        self._rules = Rules(tuple(schedule), concurrency, clock, jitter, observe, pace=0.0 if sole else pace)
         self._sole = sole
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -14,18 +14,14 @@ from typing import Any
 
 import msgspec
 
+from heliograph.alert.elastic_writes import CHUNK, Doc, Writes
 from heliograph.alert.listing import from_micros, to_micros
 from heliograph.alert.port import Alert, Attempt, Delivery, Status
 from heliograph.errors import Unavailable, UsageError
 from heliograph.runtime.elastic import Access, Missing, Refused, connect, named, place, reason, translate
 
-CHUNK = 500
-"""Documents in one request at most: the largest alerts have some 10 kB."""
-
 OPENING = 60.0
 """Seconds to wait for the index to be made: a cluster that starts takes its time."""
-
-Doc = dict[str, Any]
 
 NEWEST: tuple[Doc, ...] = ({"created_us": "desc"}, {"message": "desc"})
 LONGEST_DUE: tuple[Doc, ...] = ({"due_us": "asc"}, {"created_us": "asc"}, {"message": "asc"})
@@ -55,6 +51,7 @@ class AlertIndex:
         self._what = f"alert history at {place(access)}"
         self._name = f"{prefix}alerts"
         self._client = connect(access)
+        self._writes = Writes(self._client, self._name, self._asked, self._what)
         try:
             with self._asked():
                 self._prepare(schema, replicas)
@@ -161,34 +158,15 @@ class AlertIndex:
     def create(self, deliveries: Collection[Delivery], claimant: str) -> set[str]:
         """Create each that is not there; return the ids of those that were created."""
         made = [({"create": {"_id": one.id}}, {**_document(one), "claimant": claimant}) for one in deliveries]
-        return set(self._bulk(made))
+        return set(self._writes.do(made))
 
     def swap(self, changes: Sequence[tuple[Kept, Doc]]) -> dict[str, tuple[int, int]]:
         """Change fields of each that is still as it was read; return `seq_no` and `term` of those that were changed."""
-        return self._bulk([({"update": _unchanged(kept)}, {"doc": change}) for kept, change in changes])
+        return self._writes.do([({"update": _unchanged(kept)}, {"doc": change}) for kept, change in changes])
 
     def delete(self, old: Sequence[Kept]) -> set[str]:
         """Delete each that is still as it was read; return the ids of those that were deleted."""
-        return set(self._bulk([({"delete": _unchanged(kept)}, None) for kept in old]))
-
-    def _bulk(self, operations: Sequence[tuple[Doc, Doc | None]]) -> dict[str, tuple[int, int]]:
-        """Return what was written. Raises for the first failure other than a conflict; the others are done by then."""
-        done: dict[str, tuple[int, int]] = {}
-        for at in range(0, len(operations), CHUNK):
-            lines = [line for pair in operations[at : at + CHUNK] for line in pair if line is not None]
-            failures = []
-            with self._asked():
-                answers = self._client.bulk(index=self._name, operations=lines)["items"]
-                for answer in (next(iter(item.values())) for item in answers):
-                    status, why = answer["status"], reason(answer.get("error"))
-                    if status < 300:
-                        done[answer["_id"]] = (answer["_seq_no"], answer["_primary_term"])
-                    elif status != 409 and (status != 404 or "index_not_found" in why):
-                        # 409: somebody wrote since. 404: the document was purged since.
-                        failures.append(translate(status, why, f"{self._what}, message {answer['_id']}"))
-                if failures:
-                    raise failures[0]
-        return done
+        return set(self._writes.do([({"delete": _unchanged(kept)}, None) for kept in old]))
 
     def close(self) -> None:
         """End the connections."""

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from heliograph.alert.elastic_index import CHUNK, LONGEST_DUE, AlertIndex, Kept, place_in_time
+from heliograph.alert.elastic_index import LONGEST_DUE, AlertIndex, Kept, place_in_time
+from heliograph.alert.elastic_writes import CHUNK
 from heliograph.alert.listing import to_micros
 from heliograph.alert.port import ACTIVE, UPDATED, Status, Taken
 

@@ -33,8 +33,9 @@ import msgspec
 from msgspec.structs import replace
 
 from heliograph.alert.claims import plan
-from heliograph.alert.elastic_index import CHUNK, NEWEST, AlertIndex, Doc, Kept, place_in_time
+from heliograph.alert.elastic_index import NEWEST, AlertIndex, Kept, place_in_time
 from heliograph.alert.elastic_leases import Leases
+from heliograph.alert.elastic_writes import CHUNK, Doc
 from heliograph.alert.listing import from_cursor, to_cursor, to_micros
 from heliograph.alert.port import SETTLED, UPDATED, Alert, Attempt, Delivery, Find, Found, Status, Taken
 from heliograph.errors import Unavailable
