@@ -73,10 +73,18 @@ class Press:
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
         for server in self._servers:
             server.close()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
+        # What was closed is gone one turn later.
+        await asyncio.sleep(0)
 
     async def _listen(self) -> int:
         port = 0

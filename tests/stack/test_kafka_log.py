@@ -167,6 +167,7 @@ def test_a_compacted_topic_is_not_trimmed(log: KafkaLog) -> None:
 
 
 def test_no_broker_is_an_error_that_names_it_and_what_to_do() -> None:
+    before = set(threading.enumerate())
     log = KafkaLog(KafkaSettings(bootstrap="127.0.0.1:9", append_timeout="1s"))
     for use in (
         lambda: log.append("articles", entries("a", 1)),
@@ -179,7 +180,7 @@ def test_no_broker_is_an_error_that_names_it_and_what_to_do() -> None:
         with pytest.raises(LogUnavailable, match=r"127\.0\.0\.1:9: cannot .*check that its brokers run"):
             use()
     log.close()
-    assert not [thread.name for thread in threading.enumerate() if "kafka" in thread.name]
+    assert not [thread.name for thread in set(threading.enumerate()) - before if "kafka" in thread.name]
 
 
 @pytest.mark.parametrize("how", ["paused", "killed"])
