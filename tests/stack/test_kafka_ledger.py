@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.stack.kafka_feeds import feeds_topic
+from tests.stories.desk import wait_for
 
 from heliograph.errors import Unavailable
 from heliograph.eventlog.kafka_topics import declared, ensure
@@ -113,6 +114,8 @@ def test_where_there_is_no_topic_yet_it_is_made_and_the_ledger_is_empty(kafka_bo
         name = f"{access.topic_prefix}feeds"
         with closing(admin(access)) as client:
             client.delete_topics([name])
+            # A deletion is answered before it is carried out.
+            wait_for(lambda: name not in client.list_topics(), PATIENCE, f"{name} is gone")
             specs = {"feeds": declared()["feeds"]}
             with closing(KafkaLedger(access, lambda: ensure(client, access, specs))) as ledger:
                 assert list(ledger.feeds()) == []
