@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml deploy/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: Heliograph needs Python 3.11 or newer; say which with: make setup PYTHON=/path/to/python3" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint deploy/constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint deploy/constraints.txt --editable '.[dev,distributed]'
 	@touch $(STAMP)
 
 run: $(STAMP) ## start Heliograph on http://127.0.0.1:8477 (make run ARGS="--port 9000")
@@ -27,8 +27,8 @@ demo: $(STAMP) ## the same against sample feeds on loopback, offline, in a folde
 	$(BIN)/heliograph demo $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
-	$(BIN)/ruff format --check services tests
-	$(BIN)/ruff check services tests
+	$(BIN)/ruff format --check services tests deploy
+	$(BIN)/ruff check services tests deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/schemas/generate.py --check
@@ -36,7 +36,7 @@ check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
 	$(BIN)/pytest -q tests/docs tests/architecture
 
 test: $(STAMP) ## every test that needs no JVM
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n auto --dist loadfile $(ARGS)
 
 bench: $(STAMP) ## measure, and write docs/reference/benchmarks.md
 	$(BIN)/python tests/bench/run.py $(ARGS)
@@ -44,9 +44,16 @@ bench: $(STAMP) ## measure, and write docs/reference/benchmarks.md
 quality: $(STAMP) ## precision and recall of the default topics, with every miss and false alarm
 	$(BIN)/python tests/bench/quality.py $(ARGS)
 
-test-stack up down: ## real Kafka and Elasticsearch (not in this release)
-	@echo "make $@: the distributed tier is not part of this release; the embedded tier needs no server (make run)" >&2; exit 2
+test-stack: $(STAMP) ## every test against real Kafka and Elasticsearch, which it starts and ends itself
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/stack -m 'not soak' $(ARGS)
 
-clean: ## remove .venv, caches and the local data folder
+up: ## start real Kafka and Elasticsearch on this machine, and say where (deploy/stack/README.md)
+	@$(PYTHON) deploy/stack/stack.py up $(ARGS)
+
+down: ## end them; their data stay in var/stack
+	@$(PYTHON) deploy/stack/stack.py down
+
+clean: ## remove .venv, caches and the local data folder, and what runs from it
+	@test ! -e var/stack/stack.json || $(PYTHON) deploy/stack/stack.py down
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

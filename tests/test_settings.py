@@ -93,3 +93,31 @@ def test_a_named_file_that_is_not_there_is_an_error() -> None:
 )
 def test_durations_read_as_written(text: str, seconds: float) -> None:
     assert parse_duration(text).total_seconds() == seconds
+
+
+def test_a_secret_may_stand_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("tangerine\n")
+    write('[elasticsearch]\nusername = "heliograph"\npassword_file = "password"\n')
+    settings = load_settings()
+    assert settings.elasticsearch.password == "tangerine"
+    assert "tangerine" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('api_key = "tangerine"\napi_key_file = "key"', "give either 'api_key' or 'api_key_file'"),
+        ('api_key_file = "missing"', "setting 'elasticsearch.api_key': cannot read missing"),
+        ('password_file = "empty"', "empty is empty"),
+        ("password = 17", "setting 'elasticsearch.password'"),
+        ('password = ["tangerine"]', "setting 'elasticsearch.password'"),
+    ],
+)
+def test_a_wrong_secret_is_told_without_it(text: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "key").write_text("tangerine")
+    write(f"[elasticsearch]\n{text}\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert expected in str(caught.value)
+    assert "tangerine" not in str(caught.value)

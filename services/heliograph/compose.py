@@ -13,32 +13,41 @@ The tiers differ in `embedded` and `distributed`, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, cast
 
 from heliograph.alert.stage import AlertStage
 from heliograph.assembly.collection import Collection
 from heliograph.assembly.delivery import Delivery
-from heliograph.assembly.live import Published
+from heliograph.assembly.live import Following, Published
 from heliograph.assembly.pages import web_deps
-from heliograph.assembly.upkeep import Definers, Gauges, Retention
+from heliograph.assembly.upkeep import Definers, Gauges, Preparing, Retention
 from heliograph.assembly.world import Tier, World
 from heliograph.core.codec import decode
-from heliograph.core.event import ARTICLES, FLAGGED, MATCHES, Envelope
+from heliograph.core.event import ARTICLES, DEAD_LETTERS, FLAGGED, MATCHES, Envelope
 from heliograph.detect.engine import Engine
 from heliograph.detect.stage import DetectStage
 from heliograph.errors import CodecError, SettingsError, UsageError
 from heliograph.index.stage import IndexStage
 from heliograph.program import Program, all_alive
-from heliograph.runtime.stage import Step, StepHealth
+from heliograph.runtime.stage import Stage, Step, StepHealth
 from heliograph.runtime.supervise import Supervisor
+from heliograph.schemas import load_schema
 from heliograph.settings import Settings
 from heliograph.stories.stage import StoriesStage
 from heliograph.web.app import create_app
+from heliograph.web.health import probes_app
 from heliograph.web.live import LiveBus
+from heliograph.web.port import Check
 from heliograph.web.server import WebServer
 
 SERVICES = ("ingest", "detect", "stories", "index", "alert", "web")
 STORY_WINDOW = timedelta(hours=96)
+ARCHIVE_ROLLS = timedelta(days=1)
+"""A new index of the archive each day: what is too old goes as a whole."""
 
 
 def embedded(settings: Settings) -> Tier:
@@ -61,8 +70,43 @@ def embedded(settings: Settings) -> Tier:
 
 
 def distributed(settings: Settings) -> Tier:
-    """Kafka, Faust and Elasticsearch. Raises SettingsError: this release has the embedded tier only."""
-    raise SettingsError(f'tier {settings.tier!r} comes with a later release: set tier = "embedded"')
+    """Kafka, Faust and Elasticsearch; nothing is opened here. Raises SettingsError where their clients are missing."""
+    for client in ("kafka-python", "faust-streaming", "elasticsearch"):
+        try:
+            version(client)
+        except PackageNotFoundError as error:
+            raise SettingsError(f"tier distributed needs {client}: pip install 'heliograph[distributed]'") from error
+    from heliograph.alert.history_elastic import ElasticHistory
+    from heliograph.eventlog.kafka import KafkaLog
+    from heliograph.fetch.ledger_kafka import KafkaLedger
+    from heliograph.index.elastic import ElasticIndex
+    from heliograph.runtime.both import by_sink
+    from heliograph.runtime.faust import FaustRunner
+    from heliograph.runtime.poll import PollRunner
+
+    kafka, elastic, retention = settings.kafka, settings.elasticsearch, settings.retention
+    place: dict[str, Any] = {"prefix": elastic.index_prefix, "replicas": elastic.replicas}
+    kept = {**dict.fromkeys((ARTICLES, MATCHES, FLAGGED), retention.log), DEAD_LETTERS: retention.dead_letters}
+    documents, alerts = load_schema("elasticsearch/documents.json"), load_schema("elasticsearch/alerts.json")
+    rolls = {"archive": ARCHIVE_ROLLS}
+
+    def prepare() -> None:
+        with closing(KafkaLog(kafka, kept=kept)) as log:
+            log.prepare()
+
+    return Tier(
+        name="distributed",
+        log=lambda: KafkaLog(kafka, kept=kept),
+        index=lambda name, _: ElasticIndex(elastic, name, documents, roll_after=rolls.get(name), **place),
+        ledger=lambda: KafkaLedger(kafka, prepare),
+        alerts=lambda: ElasticHistory(elastic, schema=alerts, **place),
+        runner=partial(by_sink, partial(FaustRunner, kafka=kafka), PollRunner)
+        if settings.runner == "faust"
+        else PollRunner,
+        prepare=lambda log: cast("KafkaLog", log).prepare(),
+        differences=lambda log: cast("KafkaLog", log).check(),
+        sole=False,
+    )
 
 
 def world(settings: Settings, *, writes_index: bool = False) -> World:
@@ -81,10 +125,15 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
         if name not in SERVICES:
             raise UsageError(f"no service {name!r}; known: {', '.join(SERVICES)}")
     wanted = tuple(name for name in SERVICES if not services or name in services)
+    if not {"alert", "web"} & {*wanted}:
+        # Who delivers nothing needs no channel: secrets need not be readable where only feeds are fetched.
+        settings = settings.model_copy(update={"channels": (), "policies": ()})
     here = world(settings, writes_index="index" in wanted)
     bus, collection, delivery = LiveBus(), Collection(here), Delivery(here)
     detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
-    steps = pipeline(here, detect, delivery.stage, bus)
+    # Where others index as well, the live list reads the log; else it hears from the step that makes things searchable.
+    heard = here.tier.sole and "index" in wanted
+    steps = pipeline(here, detect, delivery.stage, bus if heard else None)
     runner = here.tier.runner(here.log, [step for name in wanted for step in steps.get(name, list)()], here.metrics)
     supervisor = Supervisor(here.metrics)
     for service, task, run in (
@@ -92,35 +141,49 @@ def program(settings: Settings, services: Sequence[str] = ()) -> Program:
         ("alert", "deliver", delivery.run),
         ("index", "retention", Retention(here).run),
         ("detect", "definitions", Definers(here, detect.replace).run),
+        *(() if here.tier.sole else (("", "servers", Preparing(here).run),)),
+        *(() if heard else (("web", "live", Following(here, bus.publish).run),)),
     ):
-        if service in wanted:
+        if not service or service in wanted:
             supervisor.add(task, run)
     server: WebServer | None = None
+    probes: WebServer | None = None
 
     def health() -> Sequence[StepHealth]:
         return running.health()
 
+    checks: dict[str, Check] = {"steps": lambda: all_alive(health), "event log": here.log_answers}
+    if {"web", "index"} & {*wanted}:
+        checks["indexes"] = here.indexes_answer
+    if settings.health.host:
+        app = probes_app(checks, here.metrics.registry, settings.web.allowed_hosts)
+        probes = WebServer(app, settings.health.host, settings.health.port, setting="health")
     if "web" in wanted:
-        checks = {"steps": lambda: all_alive(health), "indexes": here.indexes_answer, "event log": here.log_answers}
         deps = web_deps(here, bus, collection=collection, delivery=delivery, steps=health, checks=checks)
         server = WebServer(create_app(deps), settings.web.host, settings.web.port, before_stop=bus.close)
+    if server or probes:
         supervisor.add("gauges", Gauges(health).run)
-    running = Program(supervisor, runner, server, here.close)
+    running = Program(supervisor, runner, server, here.close, probes)
     return running
 
 
 def pipeline(
-    here: World, detect: DetectStage, alert: Callable[[], AlertStage], bus: LiveBus
+    here: World, detect: DetectStage, alert: Callable[[], AlertStage], bus: LiveBus | None
 ) -> dict[str, Callable[[], list[Step]]]:
     """Return the steps of each service: the whole stream on one screen.
 
     `linger` lets the index gather a moment's articles into one commit; searchable within half a second all the same.
     """
+
+    def flagged() -> Stage:
+        stage = IndexStage(here.index("flagged"))
+        return stage if bus is None else Published(stage, bus.publish)
+
     return {
         "detect": lambda: [Step(detect, source=ARTICLES, sink=MATCHES)],
-        "stories": lambda: [Step(StoriesStage(past=_flagged(here), clock=here.now), source=MATCHES, sink=FLAGGED)],
+        "stories": lambda: [_stories(StoriesStage(past=_flagged(here), clock=here.now))],
         "index": lambda: [
-            Step(Published(IndexStage(here.index("flagged")), bus.publish), source=FLAGGED, batch=500, linger=0.6),
+            Step(flagged(), source=FLAGGED, batch=500, linger=0.6),
             Step(IndexStage(here.index("archive"), "index-archive"), source=ARTICLES, batch=1000, linger=1.2),
         ],
         "alert": lambda: [Step(alert(), source=FLAGGED)],
@@ -130,7 +193,11 @@ def pipeline(
 def steps(here: World) -> dict[str, Callable[[], list[Step]]]:
     """Return the steps of each service for a replay: nothing runs them, and nobody listens."""
     detect = DetectStage(Engine(here.definitions.compiled.values()), here.now)
-    return pipeline(here, detect, Delivery(here).stage, LiveBus())
+    return pipeline(here, detect, Delivery(here).stage, None)
+
+
+def _stories(stage: StoriesStage) -> Step:
+    return Step(stage, source=MATCHES, sink=FLAGGED, renew=stage.forget)
 
 
 def _flagged(here: World) -> Callable[[], Iterator[Envelope]]:

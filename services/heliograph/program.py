@@ -25,19 +25,32 @@ class Program:
     """
 
     def __init__(
-        self, supervisor: Supervisor, runner: Runner, server: WebServer | None, close: Callable[[], None]
+        self,
+        supervisor: Supervisor,
+        runner: Runner,
+        server: WebServer | None,
+        close: Callable[[], None],
+        probes: WebServer | None = None,
     ) -> None:
         self._supervisor, self._runner, self._server, self._close = supervisor, runner, server, close
+        self._probes = probes
 
     @property
     def url(self) -> str:
         """Address of the pages; empty where this process serves none."""
         return self._server.url if self._server is not None else ""
 
+    @property
+    def probes_url(self) -> str:
+        """Address of the probes and metrics; empty where they have no port of their own."""
+        return self._probes.url if self._probes is not None else ""
+
     def start(self) -> None:
-        """Start everything. Raises UsageError where the port is taken."""
+        """Start everything. Raises UsageError where a port is taken."""
+        # Servers first, because a taken port is the one thing that only a person can mend.
+        if self._probes is not None:
+            self._probes.start()
         if self._server is not None:
-            # First, because a taken port is the one thing that only a person can mend.
             self._server.start()
         self._runner.start()
         self._supervisor.start()
@@ -51,8 +64,10 @@ class Program:
 
         late = self._supervisor.stop(left())
         self._runner.stop(left())
-        if self._server is not None and not self._server.stop(left()):
-            late.append("web")
+        for name, server in (("web", self._server), ("probes", self._probes)):
+            # The probes last: whoever asks while the rest ends is told that it lives.
+            if server is not None and not server.stop(left()):
+                late.append(name)
         if late:
             _log.warning("did not end in time", tasks=late)
         self._close()

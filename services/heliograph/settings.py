@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -64,6 +64,13 @@ class WebSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8477, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     allowed_hosts: Strings = Field((), description="Host names that requests may name, besides the address itself.")
+
+
+class HealthSettings(Section):
+    """Probes and metrics on a port of their own, whatever services the process runs."""
+
+    host: str = Field("", description="Address to listen on, such as 0.0.0.0; empty: they are with the pages alone.")
+    port: int = Field(8478, ge=0, le=65535, description="Port of `/livez`, `/readyz` and `/metrics`; 0: a free one.")
 
 
 class FetchSettings(Section):
@@ -117,12 +124,54 @@ class KafkaSettings(Section):
     """The distributed tier's log."""
 
     bootstrap: str = Field("127.0.0.1:9092", description="Brokers to ask first, comma separated.")
+    topic_prefix: str = Field("heliograph.", description="What the name of every topic and consumer group begins with.")
+    replication: int = Field(1, ge=1, le=9, description="Copies of each topic that we create; 3 for a cluster.")
+    session_timeout: Duration = Field(
+        timedelta(seconds=10), description="Silence after which a consumer's share goes to others."
+    )
+    append_timeout: Duration = Field(
+        timedelta(seconds=30), description="Longest wait for all acknowledgements of an append."
+    )
+    instance: str = Field(
+        "",
+        description="Name of this process among its replicas, such as `detect-0`: back within `session_timeout`, it "
+        "keeps its share. Empty: every start is a new member.",
+    )
+
+
+def _secret_or_file(value: str, info: ValidationInfo) -> str:
+    """Return the secret, read from the file named beside it where there is one: the file's field stands first."""
+    file = info.data.get(f"{info.field_name}_file", "")
+    if not file:
+        return value
+    if value:
+        raise ValueError(f"give either {info.field_name!r} or '{info.field_name}_file'")
+    try:
+        found = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ValueError(f"cannot read {file} ({why})") from error
+    if not found:
+        raise ValueError(f"{file} is empty")
+    return found
 
 
 class ElasticsearchSettings(Section):
     """The distributed tier's index."""
 
     url: str = Field("http://127.0.0.1:9200", description="Address of a node or a load balancer.")
+    index_prefix: str = Field(
+        "heliograph-", description="What the name of every index, alias and template begins with."
+    )
+    replicas: int = Field(0, ge=0, le=9, description="Further copies of each shard; 1 for a cluster.")
+    ca_file: str = Field("", description="Certificates to trust for `https`, as PEM; empty: those of the system.")
+    username: str = Field("", description="Name to log in with.")
+    password_file: str = Field("", description="File that holds the password instead.")
+    password: str = Field("", repr=False, validate_default=True, description="Password of `username`.")
+    api_key_file: str = Field("", description="File that holds the key instead.")
+    api_key: str = Field("", repr=False, validate_default=True, description="Encoded API key, instead of a name.")
+
+    _secrets = field_validator("password", "api_key")(_secret_or_file)
 
 
 class PolicySettings(Section):
@@ -146,7 +195,11 @@ class Settings(BaseSettings):
     sources: str = Field(
         "default", description="`default` (the shipped list), `none`, or the path of a sources file of your own."
     )
+    runner: Literal["faust", "poll"] = Field(
+        "faust", description="What runs `detect` and `stories` in the distributed tier: Faust, or threads that poll."
+    )
     web: WebSettings = WebSettings()
+    health: HealthSettings = HealthSettings()
     fetch: FetchSettings = FetchSettings()
     retention: RetentionSettings = RetentionSettings()
     logs: LogSettings = LogSettings()
@@ -232,7 +285,13 @@ def _explain(error: ValidationError, file: Path | None) -> str:
     if first["type"] == "missing":
         return f"{where}setting {place!r} is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{where}setting {place!r}: {message} (was {first['input']!r})"
+    was = "" if _is_secret(first["loc"]) else f" (was {first['input']!r})"
+    return f"{where}setting {place!r}: {message}{was}"
+
+
+def _is_secret(loc: tuple[int | str, ...]) -> bool:
+    field = _model_at(loc[:-1]).model_fields.get(str(loc[-1]))
+    return field is not None and not field.repr
 
 
 def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:

@@ -79,11 +79,16 @@ def articles(count: int, words: dict[str, list[str]], chance: random.Random) -> 
 
 
 def topics(count: int, words: dict[str, list[str]], chance: random.Random) -> list[CompiledTopic]:
+    """Return made-up topics, compiled."""
+    return [compile_topic(topic, {}) for topic in written(count, words, chance)]
+
+
+def written(count: int, words: dict[str, list[str]], chance: random.Random) -> list[Topic]:
     """Return made-up topics; their words are the less frequent half of the vocabulary, as a rule's are."""
     return [_topic(number, words[chance.choice(list(words))], chance) for number in range(count)]
 
 
-def _topic(number: int, words: Sequence[str], chance: random.Random) -> CompiledTopic:
+def _topic(number: int, words: Sequence[str], chance: random.Random) -> Topic:
     def term() -> str:
         picked = [
             words[int(len(words) * chance.betavariate(2.4, 1.4))] for _ in range(chance.choice([1, 1, 1, 2, 2, 3]))
@@ -99,7 +104,7 @@ def _topic(number: int, words: Sequence[str], chance: random.Random) -> Compiled
     query = (" near/12 " if chance.random() < 0.3 else " and ").join(dict.fromkeys(groups))
     if chance.random() < 0.25:
         query += f" and not {group(1)}"
-    return compile_topic(Topic(id=f"made-{number:05}", name="made", query=query), {})
+    return Topic(id=f"made-{number:05}", name="made", query=query)
 
 
 def _rate(work: Callable[[], object], count: int) -> float:

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from heliograph.core.article import Article, Document, Evidence, Match, Story
 from heliograph.core.ids import stable_id
 from heliograph.index.embedded import EmbeddedIndex
-from heliograph.index.port import Search
+from heliograph.index.port import Index, Search
 from heliograph.query.parse import parse
 from heliograph.query.terms import ConceptTerm
 
@@ -148,12 +148,12 @@ def run(documents: int = 100_000, folder: Path | None = None, repeats: int = 3) 
         with TemporaryDirectory() as made:
             return run(documents, Path(made), repeats)
     index = EmbeddedIndex(folder)
-    loaded = {} if index.search(Search(limit=1)).total else _load(index, documents)
+    loaded = {} if index.search(Search(limit=1)).total else load(index, documents)
     present = index.search(Search(limit=1)).total
-    _ask(index, 1)  # stemmers, caches and the files' pages come in with the first round
-    took, cpu, by_query = _ask(index, repeats)
+    ask(index, 1)  # stemmers, caches and the files' pages come in with the first round
+    took, cpu, by_query = ask(index, repeats)
     index.close()
-    p99 = _percentile(took, 0.99)
+    p99 = percentile(took, 0.99)
     return {
         "documents": present,
         **loaded,
@@ -164,7 +164,7 @@ def run(documents: int = 100_000, folder: Path | None = None, repeats: int = 3) 
         "p99_ms": round(p99, 1),
         "max_ms": round(max(took), 1),
         "cpu_p50_ms": round(statistics.median(cpu), 1),
-        "cpu_p99_ms": round(_percentile(cpu, 0.99), 1),
+        "cpu_p99_ms": round(percentile(cpu, 0.99), 1),
         "bar_ms": BAR_MS,
         "holds": p99 <= BAR_MS,
         "queries": by_query,
@@ -187,7 +187,7 @@ def commits(batches: int = 2000, size: int = 5) -> dict[str, object]:
         return {
             "commits": len(took),
             "p50_ms": round(statistics.median(took), 1),
-            "p99_ms": round(_percentile(took, 0.99), 1),
+            "p99_ms": round(percentile(took, 0.99), 1),
             "cpu_ms_each": round(cpu / len(took) * 1000, 1),
             "segments": len({file.stem for file in files if file.suffix == ".store"}),
             "files": len(files),
@@ -196,7 +196,8 @@ def commits(batches: int = 2000, size: int = 5) -> dict[str, object]:
         }
 
 
-def _load(index: EmbeddedIndex, count: int, batch: int = 500) -> dict[str, object]:
+def load(index: Index, count: int, batch: int = 500) -> dict[str, object]:
+    """Write so many articles, and return how long that took."""
     spent, rest = 0.0, documents(count)
     while made := list(islice(rest, batch)):
         started = time.perf_counter()
@@ -205,7 +206,8 @@ def _load(index: EmbeddedIndex, count: int, batch: int = 500) -> dict[str, objec
     return {"load_seconds": round(spent, 1), "load_per_second": round(count / spent)}
 
 
-def _ask(index: EmbeddedIndex, repeats: int) -> tuple[list[float], list[float], dict[str, object]]:
+def ask(index: Index, repeats: int) -> tuple[list[float], list[float], dict[str, object]]:
+    """Ask every query over every range; return milliseconds of all, of the processor, and by query."""
     concepts = {name: tuple(ConceptTerm(*term) for term in terms) for name, terms in CONCEPTS.items()}
     took: list[float] = []
     cpu: list[float] = []
@@ -233,7 +235,8 @@ def _ask(index: EmbeddedIndex, repeats: int) -> tuple[list[float], list[float], 
     return took, cpu, by_query
 
 
-def _percentile(values: list[float], share: float) -> float:
+def percentile(values: list[float], share: float) -> float:
+    """Return the value that a share of all does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 

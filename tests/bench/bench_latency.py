@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,17 +18,21 @@ import urllib.request
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "services")]
 
+from tests.bench.tier import running
 from tests.stories.press import FEEDS, Press
 
+PAGE = 150
+"""Articles a page of what is searched for: what comes in three seconds."""
 CONFIG = """
 data = "{folder}/data"
 sources = "{folder}/sources.yaml"
 [web]
-port = {port}
+port = 0
 [logs]
 level = "error"
 [fetch]
@@ -50,84 +52,111 @@ channels = ["desk"]
 """
 
 
-def run(seconds: int = 30, rate: int = 50, port: int = 8493) -> dict[str, float]:
+def run(seconds: int = 30, rate: int = 50) -> dict[str, float]:
     """Return p50 and p99 in seconds, the program's CPU and memory, and what was sent and received."""
-    with tempfile.TemporaryDirectory() as folder, Press(only_hits=True, window=30) as press:
-        feeds = "".join(
-            f"  - {{id: f{n}, url: '{press.url(f'/feed/{n}.rss')}', language: en, evidence: answering}}\n"
-            for n in range(FEEDS)
-        )
-        outlet = f"outlets:\n- id: press\n  title: Press\n  country: az\n  ownership: private\n  feeds:\n{feeds}"
-        Path(folder, "sources.yaml").write_text(outlet)
-        Path(folder, "heliograph.toml").write_text(CONFIG.format(folder=folder, port=port, hook=press.url("/hook")))
-        command = [sys.executable, "-m", "heliograph", "run", "--config", f"{folder}/heliograph.toml"]
-        program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert program.stdout is not None
-        program.stdout.readline()
-        base = f"http://127.0.0.1:{port}"
-        while sum(bool(feed["last_success"]) for feed in _get(f"{base}/api/v1/feeds")["items"]) < FEEDS:
-            time.sleep(0.1)
-        watch = _Watch(base, total=seconds * rate)
-        watch.start()
-        started = time.monotonic()
-        for tick in range(seconds * 5):
-            press.release(tick * rate // 5, rate // 5)
-            time.sleep(max(0.0, started + (tick + 1) / 5 - time.monotonic()))
-        watch.join(30)
-        watch.over.set()
-        with press.changed:
-            press.changed.wait_for(lambda: len(press.deliveries) >= seconds * rate, 60)
-        watch.join(30)
-        spent = time.monotonic() - started
-        cpu = _cpu_seconds(program.pid)
-        usage = Path(f"/proc/{program.pid}/status").read_text()
-        program.terminate()
-        program.wait(20)
-        program.stdout.close()
-        alerted = [arrived - watch.fetched[title] for title, arrived in press.arrived.items() if title in watch.fetched]
+    with tempfile.TemporaryDirectory() as name, Press(only_hits=True, window=30) as press:
+        config = Path(name, "heliograph.toml")
+        config.write_text(written(Path(name), press))
+        with running([()], config) as programs:
+            (program,) = programs
+            wait_for_feeds(program.url)
+            cpu, started = program.cpu_seconds(), time.monotonic()
+            figures = flow(program.url, press, seconds, rate)
+            share = (program.cpu_seconds() - cpu) / (time.monotonic() - started)
+            return {**figures, "program_cpu_share": round(share, 2), "program_rss_mb": program.peak_mb()}
+
+
+def written(folder: Path, press: Press) -> str:
+    """Write the sources, and return the settings, for a program that reads this press and alerts it."""
+    feeds = "".join(
+        f"  - {{id: f{n}, url: '{press.url(f'/feed/{n}.rss')}', language: en, evidence: answering}}\n"
+        for n in range(FEEDS)
+    )
+    outlet = f"outlets:\n- id: press\n  title: Press\n  country: az\n  ownership: private\n  feeds:\n{feeds}"
+    (folder / "sources.yaml").write_text(outlet)
+    return CONFIG.format(folder=folder, hook=press.url("/hook"))
+
+
+def wait_for_feeds(base: str, within: float = 120.0) -> None:
+    """Return once each feed has been polled, so that what comes from now on is new."""
+    until = time.monotonic() + within
+    while sum(bool(feed["last_success"]) for feed in _get(f"{base}/api/v1/feeds")["items"]) < FEEDS:
+        if time.monotonic() > until:
+            raise TimeoutError(f"not all feeds were polled within {within:.0f} s")
+        time.sleep(0.1)
+
+
+def flow(base: str, press: Press, seconds: int, rate: int, first: int = 0) -> dict[str, float]:
+    """Publish so many articles a second for so long; return how long each took to be searchable, and to be alerted.
+
+    `first` is the number of the first of them: those before it were published by another flow.
+    """
+    total = seconds * rate
+    watch = _Watch(base, {f"Report {number}" for number in range(first, first + total)})
+    watch.start()
+    started = time.monotonic()
+    for tick in range(seconds * 5):
+        press.release(first + tick * rate // 5, rate // 5)
+        time.sleep(max(0.0, started + (tick + 1) / 5 - time.monotonic()))
+    watch.join(60)
+    watch.over.set()
+    with press.changed:
+        press.changed.wait_for(lambda: len(press.deliveries) >= first + total, 60)
+    watch.join(30)
+    alerted = [arrived - watch.fetched[title] for title, arrived in press.arrived.items() if title in watch.fetched]
     return {
-        "articles": seconds * rate,
-        "alerts_received": len(press.deliveries),
+        "articles": total,
+        "articles_found": len(watch.delays),
+        "alerts_received": len(press.deliveries) - first,
         "searchable_p50_s": _percentile(watch.delays, 0.5),
         "searchable_p99_s": _percentile(watch.delays, 0.99),
         "alerted_p50_s": _percentile(alerted, 0.5),
         "alerted_p99_s": _percentile(alerted, 0.99),
-        "program_cpu_share": round(cpu / spent, 2),
-        "program_rss_mb": round(int(usage.split("VmHWM:")[1].split()[0]) / 1024),
     }
 
 
 class _Watch(threading.Thread):
-    """Asks for the newest articles five times a second and notes when each is first found."""
+    """Asks for the newest articles five times a second and notes when each is first found.
 
-    def __init__(self, base: str, total: int) -> None:
+    What is not found among the newest, because too much came at once, counts as found at the end.
+    """
+
+    def __init__(self, base: str, wanted: set[str]) -> None:
         super().__init__(daemon=True)
-        self._base, self._total = base, total
+        self._base, self._wanted = base, wanted
         self.delays: list[float] = []
         self.over = threading.Event()
         self.fetched: dict[str, float] = {}
 
     def run(self) -> None:
-        seen: set[str] = set()
-        while len(seen) < self._total and not self.over.is_set():
-            page = _get(f"{self._base}/api/v1/search?q=&scope=flagged&limit=150")
-            now = time.time()
-            for item in page["items"]:
-                if item["id"] not in seen and item["matches"]:
-                    seen.add(item["id"])
-                    self.fetched[item["title"]] = datetime.fromisoformat(item["fetched"]).timestamp()
-                    self.delays.append(now - self.fetched[item["title"]])
+        while not self._done() and not self.over.is_set():
+            self._look(PAGE // 2)
             self.over.wait(0.2)
+        if not self._done():
+            self._look(0)
+
+    def _done(self) -> bool:
+        return len(self.fetched) >= len(self._wanted)
+
+    def _look(self, least: int) -> None:
+        """Read pages, newest first, for as long as each holds so many new articles."""
+        cursor = ""
+        while True:
+            page = _get(f"{self._base}/api/v1/search?q=&scope=flagged&limit={PAGE}&cursor={quote(cursor)}")
+            now, known = time.time(), len(self.fetched)
+            for item in page["items"]:
+                title = item["title"]
+                if title in self._wanted and title not in self.fetched and item["matches"]:
+                    self.fetched[title] = datetime.fromisoformat(item["fetched"]).timestamp()
+                    self.delays.append(now - self.fetched[title])
+            cursor = page["next"] or ""
+            if not cursor or len(self.fetched) - known < least or self._done():
+                return
 
 
 def _get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=20) as answer:
         return json.load(answer)
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _percentile(values: list[float], share: float) -> float:

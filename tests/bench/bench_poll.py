@@ -139,6 +139,7 @@ async def _measure(feeds: int, port: int, path: Path) -> dict[str, float]:
     fetcher = HttpFetcher(HttpOptions(allow_networks=("127.0.0.0/8",)), counted.now)
     ports = Ports(
         ledger=ledger,
+        share=ledger.share(),
         fetcher=fetcher,
         parse=counted.parse,
         append=counted.append,

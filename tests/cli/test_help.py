@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
 PROMISED = {
-    *("run", "demo", "scan", "parse", "sanitize", "search", "query explain", "replay", "doctor"),
+    *("run", "demo", "scan", "parse", "sanitize", "search", "query explain", "replay", "doctor", "migrate"),
     *("topics list", "topics check", "topics test", "topics backtest"),
     *("feeds list", "feeds add", "feeds remove", "feeds check", "feeds discover", "feeds import", "feeds export"),
     *("alerts list", "alerts show", "alerts retry", "alerts silence", "alerts channels list", "alerts channels test"),

@@ -127,8 +127,18 @@ def test_a_wrong_query_is_explained_with_a_caret(hg: Run) -> None:
     assert answer.out == ""
 
 
+def test_a_query_is_explained_with_the_body_that_elasticsearch_is_asked(hg: Run) -> None:
+    answer = hg("query", "explain", "tea near/3 leaf*", "--tier", "distributed")
+    assert answer.status == 0
+    title, _, body = answer.out.partition("answered by Elasticsearch alone\n")
+    assert "Elasticsearch body" in title
+    chain = json.loads(body)["bool"]["should"][0]["intervals"]["find.title"]["all_of"]
+    assert (chain["max_gaps"], chain["ordered"]) == (3, False)
+    assert chain["intervals"] == [{"match": {"query": "tea"}}, {"prefix": {"prefix": "leaf"}}]
+
+
 def test_another_tier_is_refused(hg: Run) -> None:
-    assert hg("query", "explain", "tea", "--tier", "distributed").status == 2
+    assert hg("query", "explain", "tea", "--tier", "lunar").status == 2
 
 
 @pytest.mark.usefixtures("desk")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.core.article import Article, Evidence, Match, Story
-from heliograph.core.codec import SCHEMA_VERSION, decode, encode
+from heliograph.core.codec import SCHEMA_VERSION, decode, encode, headers
 from heliograph.core.event import ArticleFetched, ArticleFlagged, ArticleMatched, DeadLetter, Envelope, Payload
 from heliograph.errors import CodecError
 from heliograph.schemas import load_schema
@@ -72,6 +72,13 @@ def test_every_payload_survives_the_wire_and_agrees_with_its_schema(name: str) -
     data = encode(sent)
     assert decode(data) == sent
     jsonschema.validate(json.loads(data), load_schema(f"events/{name}.schema.json"))
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_the_headers_say_version_and_trace_and_the_cause_of_a_dead_letter(name: str) -> None:
+    said = dict(headers(envelope(PAYLOADS[name])))
+    assert (said["schema"], said["trace"]) == ("1", "t1")
+    assert said.get("cause") == ("not an event" if name == "dead.letter" else None)
 
 
 @pytest.mark.parametrize("name", PAYLOADS)

@@ -26,5 +26,8 @@ def pages() -> list[str]:
         ROOT / "README.md",
         ROOT / "services/README.md",
         ROOT / "schemas/README.md",
+        ROOT / "deploy/README.md",
+        ROOT / "deploy/kubernetes/README.md",
+        ROOT / "deploy/kibana/README.md",
     ]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)

@@ -23,13 +23,15 @@ from heliograph.alert.channels import Tools, build_channels, build_policies
 from heliograph.alert.deliver import send_now
 from heliograph.alert.format import sample_alert
 from heliograph.alert.port import NotDelivered
+from heliograph.assembly.doctor_stores import GROUPS
 from heliograph.cli import build_app
 from heliograph.cli.feeds import Status
-from heliograph.compose import world
+from heliograph.compose import SERVICES, world
 from heliograph.core.event import ARTICLES
 from heliograph.detect.examples import run_examples
 from heliograph.detect.files import defaults_folder, load_definitions
 from heliograph.errors import SettingsError
+from heliograph.eventlog.kafka_topics import declared
 from heliograph.eventlog.port import Entry
 from heliograph.fetch.decide import Reason
 from heliograph.fetch.sources import load
@@ -89,7 +91,9 @@ def test_every_command_is_one_that_the_program_takes(words: list[str]) -> None:
         assert words[1] in " ".join(targets).split()
         return
     if (given := program_words(words)) is None:
-        assert words[0] in ("curl", "tar", "python3", "cat", "-X", "http://127.0.0.1:8477/api/v1/feeds")
+        # What docker, kubectl and sudo are told is looked at in tests/deploy/test_howto.py.
+        known = ("curl", "tar", "python3", "cat", "docker", "kubectl", "sudo")
+        assert words[0] in (*known, "-X", "http://127.0.0.1:8477/api/v1/feeds")
         return
     verb, params = parsed(given)
     if verb in QUERY_AT:
@@ -110,7 +114,7 @@ def test_every_settings_example_is_accepted(text: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("whsec_aGVsaW9ncmFwaC1leGFtcGxlLXNlY3JldC0wMQ==\n")
     file = tmp_path / "heliograph.toml"
-    file.write_text(re.sub(r'secret_file = ".*"', f'secret_file = "{secret}"', text), "utf-8")
+    file.write_text(re.sub(r'(secret|password)_file = ".*"', rf'\1_file = "{secret}"', text), "utf-8")
     settings = load_settings(file)
     channels = build_channels(settings.channels, Tools())
     tables = [policy.model_dump() for policy in settings.policies]
@@ -182,6 +186,19 @@ def test_the_backup_page_names_all_that_lies_in_the_data_folder(tmp_path: Path) 
     for name in made:
         if not name.endswith(("-wal", "-shm")):
             assert f"`{name}`" in page
+
+
+def test_the_growing_page_tells_every_service_what_it_reads_and_how_far_it_is_shared() -> None:
+    page = (ROOT / HOWTO / "grow-to-the-distributed-tier.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", page.split("| Service |")[1].split("\n\n")[0], re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(SERVICES)
+    shares = {topic: spec.partitions for topic, spec in declared().items()}
+    told = {name: dict(re.findall(r"`([\w-]+)`, (\d+)", reads)) for name, reads, _ in rows}
+    assert {topic: int(count) for topics in told.values() for topic, count in topics.items()} == {
+        topic: shares[topic] for topics in told.values() for topic in topics
+    }
+    for group, topic in GROUPS:
+        assert topic in told[group.partition("-")[0]], f"{group} reads {topic}"
 
 
 def test_the_ledger_page_tells_every_status_and_every_reason() -> None:

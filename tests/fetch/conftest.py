@@ -191,6 +191,7 @@ class World:
     def __init__(self, clock: Any) -> None:
         self.clock = clock
         self.ledger: MemoryLedger = MemoryLedger()
+        self.share: Any = None
         self.fetcher = ReplayFetcher({})
         self.log = Log()
         self.polls: list[tuple[str, str]] = []
@@ -206,6 +207,7 @@ class World:
     def service(self, **options: Any) -> Ingest:
         ports = Ports(
             ledger=self.ledger,
+            share=self.share or self.ledger.share(),
             fetcher=self.fetcher,
             parse=self.parse,
             append=self.log.append,

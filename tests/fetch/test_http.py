@@ -45,6 +45,29 @@ async def test_a_document_comes_with_its_headers_and_the_validators_are_sent_bac
     assert "Heliograph" in asked[0].headers["User-Agent"]
 
 
+async def test_a_request_that_is_not_wanted_any_more_once_it_is_connected_is_not_sent(
+    site: Site, fetcher: Make
+) -> None:
+    asked: list[web.Request] = []
+    hops = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request)
+        return web.Response(status=302, headers={"Location": "/further"})
+
+    def wanted() -> bool:
+        nonlocal hops
+        hops += 1
+        return hops < 3
+
+    url = f"{await site(handler)}/feed"
+    client = fetcher()
+    with pytest.raises(FetchError, match="given up") as error:
+        await client.fetch(FetchRequest(url=url, wanted=wanted))
+    assert error.value.reason == "given-up"
+    assert [request.path for request in asked] == ["/feed", "/further"]
+
+
 @pytest.mark.parametrize(
     ("coding", "encode"),
     [

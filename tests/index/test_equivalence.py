@@ -4,6 +4,8 @@ As a program it takes the number of examples: `python tests/index/test_equivalen
 """
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +18,12 @@ from hypothesis import strategies as st
 
 from heliograph.core.article import Article, Document, Evidence, Match, Story
 from heliograph.core.text import fold
+from heliograph.index import elastic_body, elastic_chains
 from heliograph.index.bounds import LONGEST
 from heliograph.index.embedded import EmbeddedIndex
 from heliograph.index.memory import MemoryIndex
 from heliograph.index.plan import explained, plan
-from heliograph.index.port import Page, Search, Sort
+from heliograph.index.port import Index, Page, Search, Sort
 from heliograph.query.morphology import STEM_LANGUAGES, stem_key
 from heliograph.query.tree import (
     KEYWORD_FIELDS,
@@ -47,10 +50,13 @@ EXAMPLES, TREES, DOCUMENTS, PAGE = 42, 50, 40, 25
 """Examples of a normal run; trees and documents in each: 2,100 pairs of a query and a set of documents."""
 
 LONG = "n" * (LONGEST - 1)
+# Elasticsearch keeps less of a word: those around its limit, of letters that are two units of UTF-16 each.
+WIDE = "\U00010428" * (elastic_chains.LONGEST - 1)
 WORDS = (
     *("iran", "iranian", "ir", "corridor", "corridors", "treaty", "Koridoru'nun", "koridor", "anlaşması", "İran"),
     *("коридор", "коридора", "Зангезурский", "договор", "ё", "کریدور", "ایران", "معاهده", "միջանցք", "միջանցքի"),
     *("დერეფანი", "დერეფნის", "ზანგეზური", "2024", "a", "b", "b", LONG, LONG + "n", LONG + "nn", LONG + "nm"),
+    *(WIDE, WIDE + "\U00010428", WIDE + "\U00010428\U00010429", WIDE + "\U00010429"),
 )
 TOKENS = tuple(dict.fromkeys(token for word in WORDS for token in fold(word).split()))
 SOURCES = ("irna", "TASS", "news am", "News-AM", "—")
@@ -108,7 +114,9 @@ prefixes = st.builds(lambda token, length: token[:length], st.sampled_from(TOKEN
 _atoms = st.one_of(
     st.sampled_from(TOKENS).map(Atom),
     prefixes.map(lambda text: Atom(text, Mode.PREFIX)),
-    st.sampled_from((LONG, LONG + "n")).map(lambda text: Atom(text, Mode.PREFIX)),
+    st.sampled_from((LONG, LONG + "n", WIDE, WIDE + "\U00010428", TOKENS[0][:20] + "n" * 25)).map(
+        lambda text: Atom(text, Mode.PREFIX)
+    ),
     st.sampled_from(stem_atoms()),
 )
 # Deferred, so that a failure prints the tree and not every word that it was chosen from.
@@ -162,33 +170,60 @@ def test_the_embedded_index_finds_what_the_evaluator_finds() -> None:
     compare(EXAMPLES)
 
 
+Opened = Callable[[Sequence[Document]], AbstractContextManager[Index]]
+
+
+@contextmanager
+def embedded(found: Sequence[Document]) -> Iterator[Index]:
+    """Hold documents in an index of a folder, written in two batches: a search has to agree over several segments."""
+    with TemporaryDirectory() as folder:
+        index = EmbeddedIndex(Path(folder))
+        index.upsert(found[: DOCUMENTS // 2])
+        index.upsert(found[DOCUMENTS // 3 :])
+        yield index
+        index.close()
+
+
 def compare(examples: int) -> None:
-    """Compare both indexes on so many sets of documents, with TREES queries each."""
+    """Compare the embedded index with the evaluator on so many sets of documents, with TREES queries each."""
+    _each(examples, lambda seed, asked: agree(seed, asked, embedded))
+
+
+def drawn(examples: int, *, derandomize: bool = False) -> list[tuple[int, list[Asked]]]:
+    """Return so many seeds of documents, with TREES queries each: for engines that are too slow to shrink by."""
+    found: list[tuple[int, list[Asked]]] = []
+    _each(examples, lambda seed, asked: found.append((seed, asked)), derandomize=derandomize)
+    return found[:examples]
+
+
+def _each(examples: int, check: Callable[[int, list[Asked]], None], *, derandomize: bool = False) -> None:
     asked = st.lists(st.tuples(trees, spans, sorts), min_size=TREES, max_size=TREES)
-    of_any_size = settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    of_any_size(given(st.integers(0, 1 << 32), asked)(agree))()
+    of_any_size = settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        derandomize=derandomize,
+    )
+    of_any_size(given(st.integers(0, 1 << 32), asked)(check))()
 
 
-def agree(seed: int, asked: list[Asked]) -> None:
+def agree(seed: int, asked: list[Asked], opened: Opened) -> None:
+    """Raise AssertionError where an index does not find what the evaluator finds."""
     found = documents(seed)
     memory = MemoryIndex()
     memory.upsert(found)
-    with TemporaryDirectory() as folder:
-        embedded = EmbeddedIndex(Path(folder))
-        # Two batches: a search has to agree over several segments, too.
-        embedded.upsert(found[: DOCUMENTS // 2])
-        embedded.upsert(found[DOCUMENTS // 3 :])
+    with opened(found) as index:
         for node, (since, until), sort in asked:
             request = Search(node, since, until, limit=PAGE, sort=sort)
-            expected, got = memory.search(request), embedded.search(request)
+            expected, got = memory.search(request), index.search(request)
             assert ids(got) == ids(expected), _why(node)
             assert got == expected, _why(node)
             while got.next:
                 request = replace(request, cursor=got.next)
-                expected, got = memory.search(request), embedded.search(request)
+                expected, got = memory.search(request), index.search(request)
                 assert ids(got) == ids(expected), _why(node)
-            assert embedded.aggregate(request) == memory.aggregate(request), _why(node)
-        embedded.close()
+            assert index.aggregate(request) == memory.aggregate(request), _why(node)
 
 
 def ids(page: Page) -> list[str]:
@@ -196,7 +231,7 @@ def ids(page: Page) -> list[str]:
 
 
 def _why(node: Node) -> str:
-    return f"{node}\n{explained(plan(node))}"
+    return f"{node}\n{explained(plan(node))}\n{elastic_body.explained(elastic_body.bounds_of(node))}"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 
+import pytest
 import structlog
 
 from heliograph.runtime.logs import configure_logs, hide_secrets
@@ -33,3 +37,29 @@ def test_records_of_the_standard_library_take_the_same_way_out() -> None:
     line = json.loads(out.getvalue())
     assert line["event"] == "retrying https://[hidden]@host/"
     assert line["level"] == "warning"
+
+
+def test_stderr_that_was_closed_or_exchanged_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, read = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", closed)
+    configure_logs(form="json")
+    closed.close()
+    structlog.get_logger("t").warning("nobody hears")
+    monkeypatch.setattr("sys.stderr", read)
+    structlog.get_logger("t").warning("somebody does", count=2)
+    (line,) = map(json.loads, read.getvalue().splitlines())
+    assert (line["event"], line["count"], line["level"]) == ("somebody does", 2, "warning")
+
+
+def test_a_reader_of_stderr_that_went_away_stops_nobody() -> None:
+    code = (
+        "import structlog; from heliograph.runtime.logs import configure_logs\n"
+        "configure_logs(); log = structlog.get_logger('t')\n"
+        "for number in range(3): log.warning('x' * 100_000)\n"
+        "print('went on')"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=writing, check=True)
+    os.close(writing)
+    assert done.stdout == b"went on\n"

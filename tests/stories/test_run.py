@@ -47,7 +47,6 @@ def test_a_taken_port_is_one_line_and_exit_2(tmp_path: Path) -> None:
     ("arguments", "status", "expected"),
     [
         (["bogus"], 2, "no service 'bogus'; known: ingest, detect"),
-        (["--tier", "distributed"], 2, "comes with a later release"),
         (["--tier", "cloud"], 2, "setting 'tier'"),
         (["--config", "nowhere.toml"], 2, "no such settings file"),
     ],

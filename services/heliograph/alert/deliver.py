@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from heliograph.alert.lane import AsyncOutbox, Lane, Rules, State
+from heliograph.alert.lane import PACE, AsyncOutbox, Lane, Rules, State
 from heliograph.alert.port import Alert, Attempt, Delivery, Notifier, Outbox, Receipt
 from heliograph.alert.retry import SCHEDULE
 from heliograph.errors import UsageError
 
+STORE_THREADS = 8
+"""Questions to a shared store that may be under way at once; a file of our own answers one at a time anyway."""
 GRACE = 3.0
 """Seconds that messages on their way are given when the deliverer is told to stop."""
 
@@ -29,7 +31,8 @@ class Deliverer:
     `schedule` is the seconds to wait before each try, the first being 0. `clock` gives aware UTC times; `jitter` a
     number from 0 to 1; `observe` is told of every attempt recorded, for metrics and logs, from the deliverer's thread.
     `sole` says that no other deliverer works on the outbox: what a dead process left in sending is then due at once,
-    else when its lease is over.
+    else when its lease is over. An outbox that several share is across a network: it is asked by several threads, and
+    looked at once in `pace` seconds at most while little waits in it.
     """
 
     def __init__(  # noqa: PLR0913 - each is named at the one call, and most have a default
@@ -43,12 +46,13 @@ class Deliverer:
         jitter: Callable[[], float] = random.random,
         observe: Callable[[Delivery, Attempt], None] = lambda _delivery, _attempt: None,
         sole: bool = True,
+        pace: float = PACE,
     ) -> None:
         self._outbox = outbox
         self._notifiers = dict(notifiers)
         self._states = {channel: State() for channel in notifiers}
         self._clock = clock
-        self._rules = Rules(tuple(schedule), concurrency, clock, jitter, observe)
+        self._rules = Rules(tuple(schedule), concurrency, clock, jitter, observe, pace=0.0 if sole else pace)
         self._sole = sole
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,7 +118,7 @@ class Deliverer:
             raise UsageError(f"the deliverer runs: stop it before {doing}")
 
     async def _main(self) -> None:
-        with ThreadPoolExecutor(1, thread_name_prefix="deliverer-store") as pool:
+        with self._pool() as pool:
             lanes = self._make_lanes(pool)
             with self._guard:
                 self._loop, self._lanes = asyncio.get_running_loop(), lanes
@@ -130,7 +134,7 @@ class Deliverer:
                 await self._close()
 
     async def _drain(self) -> datetime | None:
-        with ThreadPoolExecutor(1, thread_name_prefix="deliverer-store") as pool:
+        with self._pool() as pool:
             try:
                 waiting = await asyncio.gather(*(lane.drain() for lane in self._make_lanes(pool)))
             finally:
@@ -141,6 +145,9 @@ class Deliverer:
         self._stopped.set()
         for lane in self._lanes:
             lane.stop()
+
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1 if self._sole else STORE_THREADS, thread_name_prefix="deliverer-store")
 
     def _make_lanes(self, pool: ThreadPoolExecutor) -> list[Lane]:
         outbox = AsyncOutbox(self._outbox, pool, recover=self._sole)

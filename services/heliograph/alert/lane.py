@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,6 +23,8 @@ IDLE = 5.0
 """Seconds between looks at the outbox without being woken: other processes, such as a command, write to it too."""
 STORE_PAUSE = 1.0
 """Seconds to wait for a store that is away."""
+PACE = 0.25
+"""Seconds between looks at a shared outbox: one costs the servers more than a delivery does."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ class Rules:
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     observe: Callable[[Delivery, Attempt], None]
+    pace: float = 0.0
+    """Seconds from one look at the outbox to the next, unless more is known to wait and half the places are free."""
 
 
 @dataclass(slots=True)
@@ -51,9 +56,9 @@ class State:
 
 
 class AsyncOutbox:
-    """The outbox for an event loop: calls wait for the disk, so they are made in `pool`, which has one thread.
+    """The outbox for an event loop: calls wait for disk or network, so they are made in `pool`.
 
-    With `recover`, what a dead process left in sending is made due before the first look.
+    With `recover`, what a dead process left in sending is made due before the first look; `pool` has one thread then.
     """
 
     def __init__(self, outbox: Outbox, pool: Executor, *, recover: bool) -> None:
@@ -89,6 +94,10 @@ class Lane:
         self._sending: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._stopping = False
+        self._rested = 0.0
+        """When the outbox is looked at again, by the loop's clock, where little is to be expected."""
+        self._more = False
+        """Whether the last look found as much as there was room for."""
 
     def wake(self) -> None:
         """Look at the outbox now."""
@@ -101,19 +110,29 @@ class Lane:
 
     async def run(self, grace: float) -> None:
         """Send until stopped, then give what is on its way `grace` seconds."""
+        loop = asyncio.get_running_loop()
         while not self._stopping:
             self._changed.clear()
-            wait = await self._fill_guarded()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
+            rest = self._rested - loop.time()
+            if rest > 0 and not (self._more and self._room() * 2 >= self._rules.concurrency):
+                await self._nap(rest)
                 continue
+            await self._nap(await self._fill_guarded())
         if self._sending:
             _, left = await asyncio.wait(self._sending, timeout=grace)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    async def _nap(self, seconds: float) -> None:
+        """Return when something has happened, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+
+    def _room(self) -> int:
+        """Return how many more may be sent at once."""
+        return (1 if self._state.throttled else self._rules.concurrency) - len(self._sending)
 
     async def drain(self) -> datetime | None:
         """Send what is due by the clock, and return when the next falls due."""
@@ -145,15 +164,17 @@ class Lane:
             return None
         if self._state.paused_until is not None and self._state.paused_until > now:
             return self._state.paused_until
-        room = (1 if self._state.throttled else self._rules.concurrency) - len(self._sending)
+        room = self._room()
         if room < 1:
             return None
         taken = await self._outbox.take(self._channel, now, room)
+        self._more = len(taken.deliveries) == room
+        self._rested = asyncio.get_running_loop().time() + self._rules.pace
         for delivery in taken.deliveries:
             task = asyncio.create_task(self._deliver(delivery))
             self._sending.add(task)
             task.add_done_callback(self._ended)
-        return taken.next_due if len(taken.deliveries) < room else None
+        return None if self._more else taken.next_due
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)

@@ -1,4 +1,4 @@
-"""What both stores share about listing: the order, and cursors that survive new arrivals."""
+"""What all stores share about listing: the order, and cursors that survive new arrivals."""
 
 from __future__ import annotations
 

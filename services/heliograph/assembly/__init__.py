@@ -8,12 +8,14 @@ delivery.py        channels and policies of the settings -> notifiers, the alert
 deliveries.py      the alert history as the command line lists and retries it
 found.py           the indexes as the command line searches them
 pages.py           everything -> what the web pages need
-live.py            index stage -> live list
-upkeep.py          retention, and topics edited while the program runs
+live.py            index stage, or the log -> live list
+upkeep.py          what servers lack, retention, and topics edited while the program runs
 replay.py          the log -> a stage, once more
 replay_detect.py   the same for detection, compared with what was recorded
 replay_alerts.py   the same for the policies, in a dry run
 replay_letters.py  dead letters -> the stage that refused them
+migrate.py         everything of the embedded tier -> the distributed tier
 doctor.py          what is wrong, and what to do
-doctor_stores.py   the same for everything in the data folder
+doctor_stores.py   the same for the stores and what is in them
+doctor_servers.py  the same for Kafka and Elasticsearch
 """

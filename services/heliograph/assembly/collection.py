@@ -57,8 +57,10 @@ class Collection:
         world, fetch = self._world, self._world.settings.fetch
         sync_sources(world)
         sandbox = Sandbox(PARSER)
+        share = world.ledger.share()
         ports = Ports(
             ledger=world.ledger,
+            share=share,
             fetcher=HttpFetcher(http_options(world), world.now),
             parse=Parsing(sandbox),
             append=self._append,
@@ -72,10 +74,12 @@ class Collection:
         ended = threading.Event()
         threading.Thread(target=_pass_on, args=(stop, ended, ingest), name="ingest-stop", daemon=True).start()
         try:
+            share.join(ingest.let_go)
             ingest.serve()
         finally:
             ended.set()
             self._ingest = None
+            share.close()
             sandbox.close()
 
     def status(self) -> IngestStatus | None:

@@ -68,6 +68,7 @@ class Delivery:
             clock=self._world.now,
             schedule=schedule,
             observe=self._observe,
+            sole=self._world.tier.sole,
         )
         deliverer.start()
         try:

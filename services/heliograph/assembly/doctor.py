@@ -16,6 +16,7 @@ from importlib.metadata import version
 from heliograph import __version__
 from heliograph.assembly.collection import PARSER, Collection, sources_file
 from heliograph.assembly.delivery import Delivery
+from heliograph.assembly.doctor_servers import begun, brokers, clients, elasticsearch
 from heliograph.assembly.doctor_stores import Finding, alert_history, data_folder, event_log, indexes, ledger
 from heliograph.assembly.pages import Rows
 from heliograph.assembly.world import World
@@ -30,6 +31,7 @@ __all__ = ["Finding", "examine"]
 _LIBRARIES = ("tantivy", "feedparser-rs", "aiohttp", "msgspec", "starlette", "uvicorn")
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
+Check = Callable[[World], Iterator[Finding]]
 _PATIENCE = 5.0
 """Seconds that the service is given to answer."""
 _FEED = (
@@ -51,24 +53,35 @@ def examine(settings: Settings, make_world: Callable[[Settings], World], *, send
         yield Finding("settings", "fail", str(error), "correct the settings")
         return
     try:
-        for name, check in (
+        looks: list[tuple[str, Check]] = [
             ("data folder", data_folder),
             ("definitions", definitions),
             ("sources", sources),
-            ("event log", event_log),
-            ("ledger", ledger),
-            ("alert history", alert_history),
-            ("index", indexes),
+            *_stores(world),
             ("channels", partial(channels, send=send)),
             ("parser", parser),
             ("web", web),
-        ):
+        ]
+        for name, check in looks:
             yield from _guarded(name, check, world)
     finally:
         world.close()
 
 
-def _guarded(name: str, check: Callable[[World], Iterator[Finding]], world: World) -> Iterator[Finding]:
+def _stores(world: World) -> tuple[tuple[str, Check], ...]:
+    kept: tuple[tuple[str, Check], ...] = (
+        ("event log", event_log), ("ledger", ledger), ("alert history", alert_history), ("index", indexes),
+    )  # fmt: skip
+    if world.tier.sole:
+        return kept
+    servers: tuple[tuple[str, Check], ...] = (
+        ("clients", clients), ("brokers", brokers), ("Elasticsearch", elasticsearch),
+    )  # fmt: skip
+    # What is on servers that are away would only say so again, one wait after the other.
+    return (*servers, *kept) if begun(world) else servers
+
+
+def _guarded(name: str, check: Check, world: World) -> Iterator[Finding]:
     try:
         yield from check(world)
     except HeliographError as error:
@@ -159,7 +172,7 @@ def web(world: World) -> Iterator[Finding]:
         advice = "another program listens there: set web.port, or stop it"
         yield Finding("web", "fail", f"{place} answers, yet is no Heliograph", advice)
     else:
-        if not (world.settings.data / "log.sqlite").exists():
+        if world.tier.sole and not (world.settings.data / "log.sqlite").exists():
             advice = "give this one a web.port of its own before it is started, or say --data"
             yield Finding("web", "warn", f"{place}: a Heliograph with another data folder runs there", advice)
             return

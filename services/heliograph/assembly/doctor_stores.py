@@ -1,4 +1,7 @@
-"""What the doctor says of everything in the data folder. A store that is not there yet is left so."""
+"""What the doctor says of the stores: of their files, where they are files, and of what is in them.
+
+A store that is not there yet is left so.
+"""
 
 from __future__ import annotations
 
@@ -72,12 +75,8 @@ def data_folder(world: World) -> Iterator[Finding]:
 
 def event_log(world: World) -> Iterator[Finding]:
     """Look at the log's file, how far each group is behind, the dead letters and the clock."""
-    path = world.settings.data / "log.sqlite"
-    if not path.exists():
-        yield Finding("event log", "ok", _NOT_YET)
-        return
-    if damage := damage_of(path):
-        yield Finding("event log", "fail", f"{path}: {damage}", "restore it from a backup, or move it away")
+    if finding := _file(world, "event log", "log.sqlite"):
+        yield finding
         return
     log = world.log
     kept = {topic: log.reader(topic, "doctor").lag().events for topic in (ARTICLES, MATCHES, FLAGGED, DEAD_LETTERS)}
@@ -103,12 +102,8 @@ def event_log(world: World) -> Iterator[Finding]:
 
 def ledger(world: World) -> Iterator[Finding]:
     """Look at the ledger's file, and at how the feeds are doing."""
-    path = world.settings.data / "ledger.sqlite"
-    if not path.exists():
-        yield Finding("ledger", "ok", _NOT_YET)
-        return
-    if damage := damage_of(path):
-        yield Finding("ledger", "fail", f"{path}: {damage}", "restore it from a backup, or move it away")
+    if finding := _file(world, "ledger", "ledger.sqlite"):
+        yield finding
         return
     feeds = world.ledger.feeds()
     yield Finding("ledger", "ok", f"{len(feeds):,} subscriptions")
@@ -126,12 +121,8 @@ def ledger(world: World) -> Iterator[Finding]:
 
 def alert_history(world: World) -> Iterator[Finding]:
     """Look at the history's file, and at what was not delivered."""
-    path = world.settings.data / "alerts.sqlite"
-    if not path.exists():
-        yield Finding("alert history", "ok", _NOT_YET)
-        return
-    if damage := damage_of(path):
-        yield Finding("alert history", "fail", f"{path}: {damage}", "restore it from a backup, or move it away")
+    if finding := _file(world, "alert history", "alerts.sqlite"):
+        yield finding
         return
     found = {status: world.alerts.find(Find(statuses=(status,), limit=1)).total for status in Status}
     what = ", ".join(f"{count:,} {status.value}" for status, count in found.items() if count) or "empty"
@@ -142,7 +133,7 @@ def alert_history(world: World) -> Iterator[Finding]:
 
 def indexes(world: World) -> Iterator[Finding]:
     """Look at both indexes; one that lacks what its step says is done was lost."""
-    has_log = (world.settings.data / "log.sqlite").exists()
+    has_log = not world.tier.sole or (world.settings.data / "log.sqlite").exists()
     for name, topic in (("flagged", FLAGGED), ("archive", ARTICLES)):
         begun = indexed(world, name)
         total = world.index(name).aggregate(Search(), facets=(), buckets=1, size=1).total if begun else 0
@@ -151,6 +142,18 @@ def indexes(world: World) -> Iterator[Finding]:
             yield Finding(f"index {name}", "warn", what, "stop `heliograph run`, then `heliograph replay --to index`")
         else:
             yield Finding(f"index {name}", "ok", f"{total:,} articles" if begun else _NOT_YET)
+
+
+def _file(world: World, check: str, name: str) -> Finding | None:
+    """Return what is to say of a store's file instead of looking into it: that it is not there yet, or damaged."""
+    if not world.tier.sole:
+        return None  # on servers; what keeps them from answering is said when they are asked
+    path = world.settings.data / name
+    if not path.exists():
+        return Finding(check, "ok", _NOT_YET)
+    if damage := damage_of(path):
+        return Finding(check, "fail", f"{path}: {damage}", "restore it from a backup, or move it away")
+    return None
 
 
 def _done(world: World, topic: str, group: str) -> bool:
@@ -171,3 +174,20 @@ def damage_of(path: Path) -> str:
         return f"cannot be read: {error}"
     found = [" ".join(row[0].split()) for row in rows]
     return "" if found == ["ok"] else f"damaged: {'; '.join(found)[:300]}"
+
+
+def in_use(path: Path) -> bool:
+    """Tell whether another process has a file of SQLite's open: in WAL mode, each holds a lock for as long as it has.
+
+    A file that cannot be read is not in use: the store that opens it says what is wrong with it.
+    """
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=1.0)
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    else:
+        return False
+    finally:
+        connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from heliograph.assembly.world import World
 from heliograph.core.event import ARTICLES, DEAD_LETTERS, FLAGGED, MATCHES
 from heliograph.detect.engine import Engine
 from heliograph.detect.files import Definitions, load_definitions
+from heliograph.errors import LogUnavailable
 
 _log = structlog.get_logger("upkeep")
 _HOUR = 3600.0
@@ -54,6 +56,19 @@ def _before(now: datetime, kept: timedelta) -> datetime:
     return now - min(kept, now - datetime(1970, 1, 2, tzinfo=now.tzinfo))
 
 
+class Preparing:
+    """Makes what the tier's servers lack, as soon as they answer; says what is there and differs."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def run(self, stop: threading.Event) -> None:
+        """Prepare, then wait for `stop`. Raises Unavailable while the servers are away, to be started again."""
+        for line in self._world.tier.prepare(self._world.log):
+            _log.warning("not as declared", what=line)
+        stop.wait()
+
+
 class Gauges:
     """Refreshes the lag gauges, which the runner sets when it is asked how it does."""
 
@@ -61,9 +76,10 @@ class Gauges:
         self._health = health
 
     def run(self, stop: threading.Event) -> None:
-        """Ask until `stop` is set."""
+        """Ask until `stop` is set. While the log is away the gauges keep what they showed, and `/readyz` says why."""
         while not stop.wait(_GAUGES):
-            self._health()
+            with suppress(LogUnavailable):
+                self._health()
 
 
 class Definers:

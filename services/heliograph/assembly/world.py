@@ -9,17 +9,16 @@ from functools import cached_property
 from pathlib import Path
 
 from heliograph.alert.port import AlertStore
-from heliograph.core.codec import encode
 from heliograph.core.event import ARTICLES, DEAD_LETTERS, DeadLetter, Envelope
 from heliograph.detect.files import Definitions, defaults_folder, load_definitions
-from heliograph.eventlog.port import Entry, EventLog
+from heliograph.eventlog.port import EventLog
 from heliograph.fetch.port import Ledger
 from heliograph.index.port import Index
 from heliograph.query.parse import parse
 from heliograph.query.tree import Node
 from heliograph.runtime.metrics import Metrics
 from heliograph.runtime.stage import Runner, Step
-from heliograph.runtime.work import dead_letter, key_of
+from heliograph.runtime.work import dead_letter, entry
 from heliograph.settings import Settings
 
 INDEXES = ("flagged", "archive")
@@ -41,6 +40,13 @@ class Tier:
     ledger: Callable[[], Ledger]
     alerts: Callable[[], AlertStore]
     runner: Callable[[EventLog, Sequence[Step], Metrics], Runner]
+    prepare: Callable[[EventLog], Sequence[str]] = lambda _: ()
+    """Makes what the servers lack, and returns a line for each thing that is there and is not as it should be."""
+    differences: Callable[[EventLog], Sequence[str]] = lambda _: ()
+    """Returns the same lines, and those for what is missing; makes nothing."""
+    sole: bool = True
+    """Whether each service runs once: what a dead process left half done then belongs to the next one at its start,
+    and else to whoever comes by when its lease is over."""
 
 
 class World:
@@ -105,7 +111,7 @@ class World:
 
     def append_articles(self, envelopes: Sequence[Envelope]) -> None:
         """Append to the log, durably. Raises LogUnavailable."""
-        self.log.append(ARTICLES, [Entry(event.id, key_of(event), encode(event)) for event in envelopes])
+        self.log.append(ARTICLES, [entry(event) for event in envelopes])
 
     def bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter, durably, and count it. Raises LogUnavailable."""

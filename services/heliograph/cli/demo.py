@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import typer
 
@@ -21,6 +22,9 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def demo(
         data: Path = typer.Option(Path("var/demo"), "--data", metavar="DIR", help="Folder of the demo; emptied first."),
+        tier: str = typer.Option(
+            "embedded", "--tier", metavar="T", help="embedded, or distributed: through the Kafka and Elasticsearch set."
+        ),
         host: str | None = typer.Option(None, "--host", metavar="H", help="Address that the pages are served on."),
         port: int | None = typer.Option(None, "--port", metavar="P", help="Port of the pages; 0 takes a free one."),
         feeds_port: int = typer.Option(0, "--feeds-port", metavar="P", help="Port of the sample feeds."),
@@ -36,13 +40,23 @@ def register(app: typer.Typer) -> None:
             notes().print(said, style="dim")
             flags = {
                 "data": data,
+                "tier": tier,
                 "sources": str(sources),
                 "web": {"host": host, "port": port},
                 "fetch": {"allow_networks": ("127.0.0.0/8",), "poll_min": "2s", "poll_max": "4s", "timeout": "5s"},
                 "channels": ({"name": "terminal", "type": "stdout"},),
                 "policies": ({"name": "everything", "query": "topic: *", "channels": ("terminal",)},),
             }
+            if tier == "distributed":
+                flags |= _names_of_its_own()
             start(load_settings(None, flags), [])
+
+
+def _names_of_its_own() -> dict[str, dict[str, str]]:
+    """Return names for topics and indices that no other installation on the same servers has, this run's alone."""
+    name = f"heliograph-demo-{token_hex(3)}"
+    notes().print(f"topics {name}.*, indices {name}-*", style="dim")
+    return {"kafka": {"topic_prefix": f"{name}."}, "elasticsearch": {"index_prefix": f"{name}-"}}
 
 
 def _empty(data: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from heliograph.cli.common import CONFIG_OPTION, definitions, load
+
+if TYPE_CHECKING:
+    from heliograph.query.tree import Node
 
 
 def register(app: typer.Typer) -> None:
@@ -25,22 +29,34 @@ def register(app: typer.Typer) -> None:
         tier: str = typer.Option("embedded", "--tier", help="Whose plan to show."),
         config: Path | None = CONFIG_OPTION,
     ) -> None:
-        """Show the tree of a query and the plan of the index."""
+        """Show the tree of a query, and the plan of the embedded index or the body that Elasticsearch is asked."""
         from heliograph.errors import QueryError, UsageError
-        from heliograph.index.plan import explained, plan
         from heliograph.query.explain import describe
         from heliograph.query.parse import parse
         from heliograph.query.render import render_error
 
-        if tier != "embedded":
-            raise UsageError(f"--tier {tier}: this release has the embedded tier only; leave the option out")
+        if tier not in ("embedded", "distributed"):
+            raise UsageError(f"--tier {tier}: there are embedded and distributed")
         found = definitions(load(config))
         try:
             node = parse(query, concepts=found.terms, now=datetime.now(UTC))
         except QueryError as error:
             typer.echo(render_error(error), err=True)
             raise typer.Exit(2) from error
-        typer.echo(f"query\n{_indented(describe(node))}\nembedded plan\n{_indented(explained(plan(node)))}")
+        title, asked = _plan(node) if tier == "embedded" else _body(node)
+        typer.echo(f"query\n{_indented(describe(node))}\n{title}\n{_indented(asked)}")
+
+
+def _plan(node: Node) -> tuple[str, str]:
+    from heliograph.index.plan import explained, plan
+
+    return "embedded plan", explained(plan(node))
+
+
+def _body(node: Node) -> tuple[str, str]:
+    from heliograph.index.elastic_body import bounds_of, explained
+
+    return "Elasticsearch body", explained(bounds_of(node))
 
 
 def _indented(text: str) -> str:

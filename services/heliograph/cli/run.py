@@ -59,7 +59,9 @@ def start(settings: object, services: list[str]) -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
     running.start()
     try:
-        typer.echo(f"Heliograph is ready{f' on {running.url}' if running.url else ''}; data in {settings.data}")
+        pages = f" on {running.url}" if running.url else ""
+        probes = f"; probes on {running.probes_url}" if running.probes_url else ""
+        typer.echo(f"Heliograph is ready{pages}; data in {settings.data}{probes}")
         stop.wait()
     finally:
         running.stop()

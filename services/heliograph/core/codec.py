@@ -12,11 +12,14 @@ from typing import Any
 
 import msgspec
 
-from heliograph.core.event import Envelope
+from heliograph.core.event import DeadLetter, Envelope
 from heliograph.errors import CodecError
 
 SCHEMA_VERSION = 1
 """Version that this release writes."""
+
+_CAUSE = 500
+"""Characters of a cause that travel as a header; the whole stands in the event."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -37,6 +40,15 @@ _version_decoder = msgspec.json.Decoder(_Version)
 def encode(envelope: Envelope) -> bytes:
     """Return the envelope as UTF-8 JSON, fields in declaration order, defaults left out."""
     return _encoder.encode(envelope)
+
+
+def headers(envelope: Envelope) -> tuple[tuple[str, str], ...]:
+    """Return what a log may carry beside the bytes, so that tools can filter and trace without reading them."""
+    found = (("schema", str(envelope.schema)), ("trace", envelope.trace))
+    letter = envelope.data
+    if not isinstance(letter, DeadLetter):
+        return found
+    return (*found, ("stage", letter.stage), ("reason", letter.reason), ("cause", letter.cause[:_CAUSE]))
 
 
 def decode(data: bytes) -> Envelope:

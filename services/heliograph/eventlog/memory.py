@@ -99,6 +99,8 @@ class MemoryLog:
 class MemoryReader:
     """One member of a group over a `MemoryLog`."""
 
+    epoch = 0
+
     def __init__(self, log: MemoryLog, topic: str, group: str) -> None:
         self._log, self._topic, self._group = log, topic, group
         self._next = log.committed(topic, group)

@@ -18,6 +18,8 @@ class Entry:
     id: str
     key: str
     value: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    """What tools are to see of the event without reading its bytes; a log without headers leaves them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,14 @@ class Reader(Protocol):
     as long as the reader lives; after a crash or `close`, a new reader of the group starts behind the last commit.
     """
 
+    @property
+    def epoch(self) -> int:
+        """Rises whenever the member's share of the topic has changed: what was built from that share is out of date.
+
+        Constant for logs of one machine, whose readers always have the whole topic.
+        """
+        ...
+
     def read(self, limit: int, timeout: float) -> Sequence[Message]:
         """Return up to `limit` messages behind those already read, waiting up to `timeout` seconds for the first."""
         ...
@@ -79,7 +89,10 @@ class EventLog(Protocol):
     """
 
     def append(self, topic: str, entries: Sequence[Entry]) -> int:
-        """Append in order, durably; return how many were new. Raises LogUnavailable."""
+        """Append in order, durably; return how many were new.
+
+        Raises LogUnavailable, and BadInput, with nothing appended, for an entry that is too large for the log.
+        """
         ...
 
     def reader(self, topic: str, group: str) -> Reader:

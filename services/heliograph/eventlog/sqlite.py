@@ -207,6 +207,8 @@ class SqliteLog:
 class SqliteReader:
     """One member of a group over a `SqliteLog`."""
 
+    epoch = 0
+
     def __init__(self, log: SqliteLog, topic: str, group: str) -> None:
         self._log, self._topic, self._group = log, topic, group
         self._next = log.committed(topic, group)

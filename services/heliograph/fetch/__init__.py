@@ -8,11 +8,17 @@ addresses.py      pure: may this IP address be connected to?
 urls.py           pure: what may be subscribed to, and how an address is shown without its secrets
 http.py           the Fetcher of the product: conditional GET, every limit, every hop judged
 failures.py       what goes wrong on the wire, as errors that are safe to show
-guard.py          resolver and socket factory that judge an address where it is connected to
+guard.py          judges an address where it is connected to, and whether the request is still wanted there
 inflate.py        content codings under a cap on decoded bytes
 replay.py         a Fetcher that answers from recorded bytes
 ledger_memory.py  the ledger in this process only
 ledger_sqlite.py  the ledger in one SQLite file
+ledger_kafka.py   the ledger in a compacted Kafka topic, for any number of processes
+ledger_table.py   pure: that topic's records, and the table that they add up to
+ledger_tail.py    reads that topic into the table
+ledger_writer.py  writes that topic in transactions
+share.py          the share of a worker that has the ledger to itself
+share_kafka.py    a worker's share of the feeds, as a consumer group divides them
 articles.py       pure: a parsed feed document as articles and events
 schedule.py       a heap of due feeds, handed out fairly over hosts
 poll.py           one poll from the request to what it leaves behind

@@ -6,15 +6,16 @@ A sync to disk costs the same for one poll as for fifty. Polls that end while on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import TypeVar
 
 from heliograph.core.event import DeadLetter, Envelope
 from heliograph.errors import Unavailable
-from heliograph.fetch.port import Ledger, Update
+from heliograph.fetch.port import Share, Update
 
 Append = Callable[[list[Envelope]], None]
 """Appends the events to the log and returns once it has them; raises Unavailable. May block."""
@@ -45,20 +46,29 @@ class Committer:
     says why. Polls wait for their commit, so that collection pauses by itself and memory stays bounded.
     """
 
-    def __init__(self, append: Append, bury: Bury, ledger: Ledger, threads: Executor) -> None:
+    def __init__(self, append: Append, bury: Bury, share: Share, threads: Executor) -> None:
         self._append = append
         self._bury = bury
-        self._ledger = ledger
+        self._share = share
         self._threads = threads
-        self._queue: asyncio.Queue[tuple[Work, asyncio.Future[None]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Work, asyncio.Future[bool]]] = asyncio.Queue()
+        self._writing = Lock()
         self.waiting = ""
         """Why nothing is being saved now, or empty."""
 
-    async def save(self, work: Work) -> None:
-        """Return once the work is durable."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def save(self, work: Work) -> bool:
+        """Return True once the work is durable, False where the feed was not held any more."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((work, done))
-        await done
+        return await done
+
+    async def settled(self) -> None:
+        """Return once nothing is being written; work that waits for its next attempt is looked at anew by then."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._wait_for_write)
+
+    def _wait_for_write(self) -> None:
+        with self._writing:
+            return
 
     async def run(self) -> None:
         """Commit until cancelled; what was not committed then is polled again after the next start."""
@@ -68,10 +78,10 @@ class Committer:
             while not self._queue.empty() and len(batch) < MAX_POLLS and events < MAX_EVENTS:
                 batch.append(self._queue.get_nowait())
                 events += len(batch[-1][0].events)
-            await self.insist(partial(self._write, [work for work, _ in batch]))
-            for _, done in batch:
+            kept = await self.insist(partial(self._write, [work for work, _ in batch]))
+            for work, done in batch:
                 if not done.done():
-                    done.set_result(None)
+                    done.set_result(work.update.state.feed in kept)
 
     async def insist(self, call: Callable[[], T]) -> T:
         """Return what the blocking call returns, in a thread, trying again for as long as it raises Unavailable."""
@@ -87,11 +97,14 @@ class Committer:
                 self.waiting = ""
                 return found
 
-    def _write(self, works: Sequence[Work]) -> None:
-        events = [event for work in works for event in work.events]
-        if events:
-            self._append(events)
-        for work in works:
-            for letter in work.letters:
-                self._bury(letter)
-        self._ledger.save([work.update for work in works])
+    def _write(self, works: Sequence[Work]) -> Collection[str]:
+        """Write the works of feeds that are held, and return the feeds whose work is kept."""
+        with self._writing:
+            works = [work for work in works if self._share.holds(work.update.state.feed)]
+            events = [event for work in works for event in work.events]
+            if events:
+                self._append(events)
+            for work in works:
+                for letter in work.letters:
+                    self._bury(letter)
+            return self._share.save([work.update for work in works])

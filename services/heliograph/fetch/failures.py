@@ -1,7 +1,8 @@
 """What goes wrong on the wire, as FetchErrors whose messages are safe to show.
 
 Their reasons: `bad-url` `refused-address` `dns` `connect` `tls` `timeout` `dropped` `bad-response` `headers-too-large`
-`too-large` `bad-encoding` `redirects` `overloaded`, and `http-` with the status for an answer that is no document.
+`too-large` `bad-encoding` `redirects` `overloaded` `given-up`, and `http-` with the status for an answer that is no
+document.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Judging a name before the connection is no protection, since the name may be answered differently the next moment. Here
 the very address that a socket is about to connect to is judged (`GuardedSockets`), for every hop and for addresses
 spelled out in URLs as well; the resolver drops refused answers before that, so that a name with one good address works.
+`WantedRequest` asks, once there is a connection, whether its feed is still ours to poll.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ import errno
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any
 
+from aiohttp import ClientRequest, ClientResponse
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from heliograph.errors import FetchError
 from heliograph.fetch.addresses import Network, literal, refusal
+from heliograph.fetch.port import GIVEN_UP
+from heliograph.fetch.urls import shown
 
 AddressInfo = tuple[Any, Any, Any, Any, tuple[Any, ...]]
 Lookup = Callable[[str, int, int], Sequence[AddressInfo]]
@@ -93,3 +99,18 @@ class GuardedSockets:
         if why:
             raise RefusedAddressError(numeric, numeric, why)
         return socket.socket(family=family, type=kind, proto=proto)
+
+
+WANTED: ContextVar[Callable[[], bool]] = ContextVar("wanted")
+"""What to ask before a request of the present fetch is sent."""
+
+
+class WantedRequest(ClientRequest):
+    """A request that is sent only if it is still wanted once there is a connection to send it on."""
+
+    async def send(self, conn: Any) -> ClientResponse:  # noqa: ANN401 - the client does not name the type
+        # Between this and the first byte nothing else runs: a process that was stopped while it looked up a name or
+        # connected finds out here that its feed went to another worker meanwhile.
+        if not WANTED.get()():
+            raise FetchError(f"{shown(str(self.url))}: given up before it was asked", reason=GIVEN_UP)
+        return await super().send(conn)

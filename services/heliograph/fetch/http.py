@@ -17,7 +17,7 @@ from heliograph.errors import FetchError, UsageError
 from heliograph.fetch.addresses import literal, networks, refusal
 from heliograph.fetch.caching import retry_after
 from heliograph.fetch.failures import failure, refused, refused_by_server, too_large, too_many_headers
-from heliograph.fetch.guard import GuardedResolver, GuardedSockets, Lookup, system_lookup
+from heliograph.fetch.guard import WANTED, GuardedResolver, GuardedSockets, Lookup, WantedRequest, system_lookup
 from heliograph.fetch.inflate import ACCEPT_ENCODING, inflater
 from heliograph.fetch.port import KEPT_HEADERS, FetchRequest, FetchResult
 from heliograph.fetch.urls import host_of, require_web_url, shown
@@ -94,7 +94,11 @@ class HttpFetcher:
         except (UsageError, ValueError) as error:
             raise FetchError(str(error), reason="bad-url") from error
         async with self._slots:
-            return await self._follow(url, request)
+            asked = WANTED.set(request.wanted)
+            try:
+                return await self._follow(url, request)
+            finally:
+                WANTED.reset(asked)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -221,6 +225,7 @@ class HttpFetcher:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=WantedRequest,
                 auto_decompress=False,
                 trust_env=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.options.timeout),

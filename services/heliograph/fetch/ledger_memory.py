@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
 
 from heliograph.fetch.decide import without_validators
-from heliograph.fetch.port import Feed, FeedState, Subscription, Update
-
-REMEMBER = timedelta(days=45)
-"""How long an item is remembered after it was last seen in its feed."""
+from heliograph.fetch.port import REMEMBER, Feed, FeedState, Share, Subscription, Update
+from heliograph.fetch.share import Whole
 
 
 class MemoryLedger:
@@ -55,6 +53,9 @@ class MemoryLedger:
                 seen.update({article: (revision, when) for article, revision in update.seen.items()})
                 for article in [article for article, (_, last) in seen.items() if last < when - REMEMBER]:
                     del seen[article]
+
+    def share(self) -> Share:
+        return Whole(self)
 
     def close(self) -> None:
         """Nothing is held open."""

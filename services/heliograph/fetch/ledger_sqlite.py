@@ -16,8 +16,8 @@ import msgspec
 
 from heliograph.errors import Unavailable
 from heliograph.fetch.decide import without_validators
-from heliograph.fetch.ledger_memory import REMEMBER
-from heliograph.fetch.port import Feed, FeedState, Subscription, Update
+from heliograph.fetch.port import REMEMBER, Feed, FeedState, Share, Subscription, Update
+from heliograph.fetch.share import Whole
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -97,6 +97,14 @@ class SqliteLedger:
                 raise self._away(error) from error
         return found
 
+    def items(self, feed: str) -> Mapping[str, str]:
+        """Return the revision of every item that the feed is remembered to have had, for a migration."""
+        with self._read_lock:
+            try:
+                return dict(self._reader.execute("SELECT article, revision FROM seen WHERE feed = ?", (feed,)))
+            except sqlite3.Error as error:
+                raise self._away(error) from error
+
     def save(self, updates: Sequence[Update]) -> None:
         with self._transaction() as connection:
             for update in updates:
@@ -116,6 +124,9 @@ class SqliteLedger:
                 connection.execute(
                     "DELETE FROM seen WHERE feed = ? AND last_seen < ?", (name, moment - REMEMBER.total_seconds())
                 )
+
+    def share(self) -> Share:
+        return Whole(self)
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:

@@ -34,6 +34,7 @@ from heliograph.fetch.port import (
     Observer,
     ParseBody,
     ParsedFeed,
+    Share,
     Update,
 )
 from heliograph.fetch.urls import shown
@@ -44,6 +45,7 @@ class Ports:
     """What the service is given by the composition root."""
 
     ledger: Ledger
+    share: Share
     fetcher: Fetcher
     parse: ParseBody
     append: Append
@@ -86,7 +88,12 @@ class Poller:
         `hold` is told of the decoded body as soon as it is in memory.
         """
         feed = poll.feed
-        request = FetchRequest(url=feed.subscription.url, etag=feed.state.etag, last_modified=feed.state.last_modified)
+        request = FetchRequest(
+            url=feed.subscription.url,
+            etag=feed.state.etag,
+            last_modified=feed.state.last_modified,
+            wanted=partial(self._ports.share.holds, feed.subscription.id),
+        )
         try:
             result = await self._ports.fetcher.fetch(request)
             poll.received = result.received

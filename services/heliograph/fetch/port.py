@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 BY_HAND = "by-hand"
 """`Subscription.evidence` of a feed that a person added, as opposed to one of a sources file."""
+
+GIVEN_UP = "given-up"
+"""Reason of a FetchError: the request was not wanted any more, and was not sent."""
+
+REMEMBER = timedelta(days=45)
+"""How long an item is remembered after it was last seen in its feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,10 @@ class Feed:
     state: FeedState
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
     """What to ask for; the validators are those of the last answer, empty where there was none."""
@@ -87,6 +97,8 @@ class FetchRequest:
     url: str
     etag: str = ""
     last_modified: str = ""
+    wanted: Callable[[], bool] = field(default=_always, compare=False)
+    """Asked right before each request goes out; once it says no, the fetch fails with the reason `GIVEN_UP`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +180,50 @@ class Ledger(Protocol):
         """Record polls. `state.last_attempt` dates the items seen; an update of a removed feed is dropped."""
         ...
 
+    def share(self) -> Share:
+        """Return a new worker's part of the feeds; it is joined and closed by whoever asked for it."""
+        ...
+
     def close(self) -> None: ...
+
+
+class Share(Protocol):
+    """The feeds that one worker polls, where several work on one ledger. Safe to use from many threads; calls block.
+
+    Promises: every feed of the ledger is held by one worker soon after any has come or gone, and by two at no time. A
+    worker that dies, is stopped or is cut off holds nothing after a bounded time, without being told; what it does
+    after that is not saved. Where a ledger serves one machine, its one worker holds every feed.
+    """
+
+    def join(self, let_go: LetGo) -> None:
+        """Take part from now on; `let_go` is called from another thread before feeds go to another worker."""
+        ...
+
+    def holds(self, feed: str) -> bool:
+        """Return whether the feed is this worker's to poll now, as sure as it is without asking anybody.
+
+        What is remembered of a feed that is held is what its last worker left behind.
+        """
+        ...
+
+    def save(self, updates: Sequence[Update]) -> Collection[str]:
+        """Record polls as `Ledger.save` does, and return their feeds. Those of feeds that are not held are dropped.
+
+        Raises Unavailable also where feeds are changing hands; after that, ask `holds` again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Hand all feeds over. To be called once no poll is under way."""
+        ...
+
+
+class LetGo(Protocol):
+    """Ends the polls of feeds that go to another worker."""
+
+    def __call__(self, feeds: Collection[str], timeout: float, /) -> bool:
+        """Return once none of the feeds is being polled or saved; False where `timeout` seconds passed before that."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

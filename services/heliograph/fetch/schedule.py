@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -123,6 +123,19 @@ class Scheduler:
         """Take back the hurry: the poll that is ending has done what was asked for."""
         self._urgent.discard(feed)
 
+    def in_flight_feeds(self) -> Collection[str]:
+        """Return the feeds that are being polled."""
+        return self._running.keys()
+
+    async def drop(self, feeds: Collection[str]) -> None:
+        """Forget the feeds, cancel their polls and return once none is under way."""
+        for feed in feeds:
+            self.remove(feed)
+        running = [self._running[feed] for feed in feeds if feed in self._running]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     async def run(self) -> None:
         """Poll until cancelled; then the polls under way are cancelled too."""
         try:
@@ -198,6 +211,10 @@ class Scheduler:
             del self._active[host]
         self._wake.set()
         if task.cancelled():
+            if feed in self._hosts:
+                # Dropped, and taken on again before its poll had ended.
+                self._push(feed, self._now().timestamp())
+            self._give_turn(host)
             return
         error = task.exception()
         if error is not None:

@@ -15,4 +15,13 @@ embedded.py  tantivy in a folder: one writer, any number of readers
   stored.py    a document with its tokens <-> bytes
   collect.py   pages, counts, and the checking of what lies between the bounds
   folder.py    opening, the marker of the layout, the lock, errors in one line
+
+elastic.py           Elasticsearch: any number of writers and readers
+  elastic_body.py    pure: a tree -> the body that is asked, exact nearly always; `explained` shows it to a person
+  elastic_chains.py  pure: terms and chains as rules of `intervals`
+  elastic_logic.py   pure: and, or, not of bodies; the two bounds
+  elastic_schema.py  a document -> what is indexed; the layout's number; the mapping is in `schemas/elasticsearch`
+  elastic_bulk.py    many documents in one request, and what became of each
+  elastic_backing.py the indices behind an alias: made, checked, rolled over, dropped
+  elastic_reader.py  pages, counts, walks, and the checking of candidates
 """

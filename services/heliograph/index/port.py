@@ -73,15 +73,16 @@ class Index(Protocol):
     """A searchable collection of documents by id. Safe to use from many threads.
 
     Promises: when `upsert` returns, the documents survive a kill of the process and every later search sees them; one
-    document for an article id, the last one written; searches return exactly the documents for which
-    `query.match.matches` is true and whose time lies in the range, ties in time broken by id, so that paging by cursor
-    neither repeats nor skips while nothing is written.
+    document for an article id, the last one written (of several writers, never one fetched before the one that is
+    there); searches return exactly the documents for which `query.match.matches` is true and whose time lies in the
+    range, ties in time broken by id, so that paging by cursor neither repeats nor skips while nothing is written.
     """
 
     def upsert(self, documents: Sequence[Document]) -> None:
-        """Write or replace by `article.id`, all or nothing.
+        """Write or replace by `article.id`: all when it returns, and all or some when it raises.
 
-        Raises IndexUnavailable, and BadInput for a document that can never be written, naming its id.
+        Raises IndexUnavailable: writing all of them again completes it. Raises BadInput for a document that can never
+        be written, naming its id.
         """
         ...
 

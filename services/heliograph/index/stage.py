@@ -42,7 +42,7 @@ class IndexStage:
         ]
 
     def _upsert(self, documents: Sequence[Document]) -> dict[str, Reject] | RetryLater:
-        """Write all at once, or one by one where that names a document that cannot be written."""
+        """Write all at once, or in halves where one of them cannot be written: few requests tell which."""
         refused: dict[str, Reject] = {}
         try:
             if documents:
@@ -52,11 +52,12 @@ class IndexStage:
         except BadInput as error:
             if len(documents) == 1:
                 return {documents[0].article.id: Reject("not-indexable", str(error))}
-            for document in documents:
-                alone = self._upsert([document])
-                if isinstance(alone, RetryLater):
-                    return alone
-                refused.update(alone)
+            middle = len(documents) // 2
+            for half in (documents[:middle], documents[middle:]):
+                told = self._upsert(half)
+                if isinstance(told, RetryLater):
+                    return told
+                refused.update(told)
         return refused
 
 

@@ -24,13 +24,31 @@ _SECRET_TEXT = re.compile(
 _HIDDEN = "[hidden]"
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever stderr is at the time; one that cannot be written to any more stops no work."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # the base class sets it once
+        return sys.stderr
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class names it so
+        """Say what went wrong, unless there is nowhere to say it."""
+        if not isinstance(sys.exc_info()[1], OSError) and not sys.stderr.closed:
+            super().handleError(record)
+
+
 def configure_logs(level: str = "info", form: Literal["console", "json"] = "console", to: TextIO | None = None) -> None:
-    """Set up logging for the process: `level` and above go to `to` (stderr unless given)."""
-    stream = to or sys.stderr
+    """Set up logging for the process: `level` and above go to `to` (stderr unless given).
+
+    A line that cannot be written is lost, as the standard library does it; whoever logged goes on.
+    """
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        else structlog.dev.ConsoleRenderer(colors=(to or sys.stderr).isatty())
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -40,12 +58,12 @@ def configure_logs(level: str = "info", form: Literal["console", "json"] = "cons
         redact,
     ]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(to) if to else _Stderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -55,8 +73,13 @@ def configure_logs(level: str = "info", form: Literal["console", "json"] = "cons
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # The web server's own start and stop are said by the program that it belongs to.
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
+    # What these say of starts, stops and connections is said by the program that they belong to.
+    for chatty in ("uvicorn", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    # Tell of every try, several lines each and many a second while a server is away; whoever asked for something says
+    # once, in our words, what did not work.
+    for client in ("kafka", "aiokafka", "elastic_transport"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

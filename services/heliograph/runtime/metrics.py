@@ -41,6 +41,12 @@ class Metrics:
         self.stage_lag_seconds = Gauge(
             "heliograph_stage_lag_seconds", "Age of the oldest event not committed yet.", ["stage"], registry=r
         )
+        self.stage_stalled = Gauge(
+            "heliograph_stage_stalled",
+            "1 while a Faust agent finishes nothing although events wait for it.",
+            ["stage"],
+            registry=r,
+        )
         self.dead_letters = Counter(
             "heliograph_dead_letters", "Events and bodies refused for good.", ["stage", "reason"], registry=r
         )

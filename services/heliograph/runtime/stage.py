@@ -6,7 +6,7 @@ does the rest: reads, calls, writes what the outcomes carry, dead-letters, waits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -70,6 +70,9 @@ class Step:
     """Events handed over at once, at most."""
     linger: float = 0.0
     """Seconds to wait for a fuller batch once something is there."""
+    renew: Callable[[], None] | None = None
+    """Called between batches once the member's share of the source has changed (`Reader.epoch`): a stage that keeps
+    what it learned from earlier events builds it anew."""
 
     @property
     def reader_group(self) -> str:

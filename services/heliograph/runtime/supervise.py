@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from heliograph.errors import Unavailable
 from heliograph.runtime.metrics import Metrics
 from heliograph.runtime.retry import Backoff
 
@@ -77,6 +78,10 @@ class Supervisor:
                     break
                 task.last_error = "returned without being asked to stop"
                 _log.error("task ended", task=task.name)
+            except Unavailable as error:
+                # Known, and told apart by its line: a traceback a minute for a server that is away hides the rest.
+                task.last_error = str(error)
+                _log.warning("task waits for what it needs", task=task.name, error=task.last_error)
             except Exception as error:  # noqa: BLE001 - a supervisor outlives whatever its tasks die of; it is said and counted
                 task.last_error = f"{type(error).__name__}: {error}"
                 _log.exception("task died", task=task.name)

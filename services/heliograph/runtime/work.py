@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from heliograph.core.codec import decode, encode
-from heliograph.core.event import DeadLetter, Envelope
+from heliograph.core.codec import decode, encode, headers
+from heliograph.core.event import ArticleFlagged, DeadLetter, Envelope
 from heliograph.core.ids import event_id
 from heliograph.errors import CodecError, Unavailable
 from heliograph.eventlog.port import Entry, Message
@@ -73,17 +73,21 @@ def _handle(stage: Stage, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
 
 def sink_entries(outcomes: Sequence[Outcome]) -> list[Entry]:
     """Return what the stage's sink is to hold, keyed by article so that one article's events keep their order."""
-    return [
-        Entry(event.id, key_of(event), encode(event))
-        for outcome in outcomes
-        if isinstance(outcome, Done)
-        for event in outcome.events
-    ]
+    return [entry(event) for outcome in outcomes if isinstance(outcome, Done) for event in outcome.events]
+
+
+def entry(event: Envelope) -> Entry:
+    """Return an event as the log takes it."""
+    return Entry(event.id, key_of(event), encode(event), headers(event))
 
 
 def key_of(envelope: Envelope) -> str:
-    """Return the key that orders an event: its article's id, or its own for an event without an article."""
+    """Return the key that orders an event: its story's id once it has one, since that is what alerts go by; else its
+    article's; its own where there is neither.
+    """
     data = envelope.data
+    if isinstance(data, ArticleFlagged):
+        return data.story.id
     return envelope.id if isinstance(data, DeadLetter) else data.article.id
 
 
@@ -105,4 +109,4 @@ def dead_letter(letter: DeadLetter, *, trace: str, now: datetime) -> Entry:
     """Return a dead letter as an entry; the same original refused again by the same stage has the same id."""
     found = event_id("dead.letter", letter.stage, letter.origin, letter.payload.decode("latin-1"))
     envelope = Envelope(id=found, time=now, trace=trace or found, data=letter, origin=letter.stage)
-    return Entry(found, letter.origin or found, encode(envelope))
+    return Entry(found, letter.origin or found, encode(envelope), headers(envelope))

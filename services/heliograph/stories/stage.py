@@ -35,6 +35,10 @@ class StoriesStage:
             self._window = self._rebuild()
         return [self._handle_one(envelope, self._window) for envelope in batch]
 
+    def forget(self) -> None:
+        """Drop the window; it is rebuilt before the next batch. For when another member may have worked meanwhile."""
+        self._window = None
+
     def _rebuild(self) -> Window:
         window = self._make_window()
         for envelope in self._past():

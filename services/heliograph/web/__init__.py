@@ -15,7 +15,7 @@
     live.py        LiveBus: documents from the index thread to many readers of server-sent events
     stream.py      /api/v1/stream
     out.py         /feed.rss /feed.atom /feed.json
-    health.py      /livez /readyz /metrics, and the recorder of the web's own requests
+    health.py      /livez /readyz /metrics, also without pages, and the recorder of the web's own requests
     openapi.py     /openapi.json, generated from shapes.py and a table of routes
     render.py      Jinja2, autoescaped and strict
     app.py         create_app(deps): all of it as one ASGI application

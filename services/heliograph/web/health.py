@@ -1,21 +1,24 @@
-"""/livez, /readyz and /metrics, and the middleware that times the web's own requests."""
+"""/livez, /readyz and /metrics, with the pages or alone, and the middleware that times the web's own requests."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from heliograph.errors import HeliographError
+from heliograph.web.guard import Guard
 from heliograph.web.port import Check, Recorder
 from heliograph.web.present import redact
 
@@ -63,6 +66,13 @@ class Health:
         if self.registry is None:
             raise HTTPException(404, "metrics are not kept by this process")
         return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def probes_app(checks: Mapping[str, Check], registry: CollectorRegistry, allowed_hosts: Collection[str]) -> Starlette:
+    """Return the application of a process without pages, or of a port without them: probes and metrics alone."""
+    return Starlette(
+        routes=Health(checks, registry).routes(), middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)]
+    )
 
 
 def run_checks(checks: Mapping[str, Check]) -> dict[str, CheckResult]:

@@ -21,11 +21,20 @@ class WebServer:
 
     `before_stop` ends what never ends by itself (give it `LiveBus.close`): open event streams close within the grace
     period instead of holding the stop up. Signals stay with the main thread, which calls `stop`.
+    `setting` is the table of the settings that host and port come from, for messages.
     """
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, *, before_stop: Callable[[], None] = lambda: None, grace: float = 4.0
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        before_stop: Callable[[], None] = lambda: None,
+        grace: float = 4.0,
+        setting: str = "web",
     ) -> None:
+        self._setting = setting
         self._host = host
         self._port = port
         self._before_stop = before_stop
@@ -60,9 +69,9 @@ class WebServer:
 
     def start(self) -> None:
         """Bind, and serve in a thread; returns when connections are taken. Raises UsageError where it cannot bind."""
-        self._socket = bind(self._host, self._port)
+        self._socket = bind(self._host, self._port, self._setting)
         self._port = int(self._socket.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=self._setting, daemon=True)
         self._thread.start()
         waited = threading.Event()
         for _ in range(int(_START_TIMEOUT / 0.02)):
@@ -70,7 +79,7 @@ class WebServer:
                 break
             waited.wait(0.02)
         if not self._server.started:
-            raise UsageError(f"web: the server on {self._host}:{self.port} did not start; the log says why")
+            raise UsageError(f"{self._setting}: the server on {self._host}:{self.port} did not start; the log says why")
 
     def stop(self, timeout: float = 5.0) -> bool:
         """End event streams, let running requests finish, close; return whether all ended within `timeout` seconds."""
@@ -96,7 +105,7 @@ class WebServer:
         self._server.run(sockets=[self._socket])
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, setting: str = "web") -> socket.socket:
     """Return a socket bound to host and port. Raises UsageError that says what to do where that cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
@@ -106,19 +115,18 @@ def bind(host: str, port: int) -> socket.socket:
         bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
-        raise UsageError(_why(error, host, port)) from error
+        raise UsageError(_why(error, host, port, setting)) from error
     bound.setblocking(False)
     return bound
 
 
-def _why(error: OSError, host: str, port: int) -> str:
-    place = f"web: cannot listen on {host}:{port}"
+def _why(error: OSError, host: str, port: int, setting: str) -> str:
+    place = f"{setting}: cannot listen on {host}:{port}"
+    other = "give --port another number" if setting == "web" else f"set {setting}.port to another number"
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"{place}: the port is in use, perhaps by another Heliograph: stop that one, or give --port another number"
-        )
+        return f"{place}: the port is in use, perhaps by another Heliograph: stop that one, or {other}"
     if error.errno == errno.EACCES:
-        return f"{place}: ports below 1024 need rights: give --port a higher number"
+        return f"{place}: ports below 1024 need rights: {other}, a higher one"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{place}: no such address on this machine: check web.host"
-    return f"{place}: {error.strerror or error}: check web.host and web.port"
+        return f"{place}: no such address on this machine: check {setting}.host"
+    return f"{place}: {error.strerror or error}: check {setting}.host and {setting}.port"

@@ -1,0 +1,122 @@
+"""A deliverer that is not the only one at its outbox."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from heliograph.alert.deliver import Deliverer
+from heliograph.alert.format import sample_alert
+from heliograph.alert.history_memory import MemoryHistory
+from heliograph.alert.port import Alert, Attempt, Delivery, Receipt, Status, Taken
+
+NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
+
+
+class Taker:
+    """A channel that takes everything."""
+
+    target = "nowhere"
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self._changed = threading.Condition()
+
+    async def send(self, alert: Alert) -> Receipt:
+        with self._changed:
+            self.sent.append(alert.message)
+            self._changed.notify_all()
+        return Receipt(204)
+
+    def wait(self, count: int) -> bool:
+        """Tell whether so many come within a minute."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.sent) >= count, 60)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Far(MemoryHistory):
+    """A store that answers two questions only when both are asked at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = threading.Barrier(2, timeout=30)
+
+    def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
+        self.both.wait()
+        super().record(message, attempt, status, due)
+
+
+def claim_two(store: MemoryHistory) -> list[Delivery]:
+    alerts = [replace(sample_alert("desk", NOW + timedelta(seconds=number)), created=NOW) for number in range(2)]
+    made = [Delivery(alert=alert, status=Status.PENDING, due=NOW) for alert in alerts]
+    assert all(store.claim(made))
+    return made
+
+
+def test_a_shared_store_is_asked_several_things_at_once() -> None:
+    store, taker = Far(), Taker()
+    made = claim_two(store)
+    assert Deliverer(outbox=store, notifiers={"desk": taker}, clock=lambda: NOW, sole=False).drain() is None
+    assert sorted(taker.sent) == sorted(one.id for one in made)
+    assert not store.both.broken
+
+
+def test_what_another_is_sending_is_left_to_it_and_to_its_lease() -> None:
+    store, taker = MemoryHistory(), Taker()
+    claim_two(store)
+    [other] = store.take("desk", NOW, 1, 60).deliveries
+    deliverer = Deliverer(outbox=store, notifiers={"desk": taker}, clock=lambda: NOW, sole=False)
+    assert deliverer.drain() == NOW + timedelta(seconds=60)
+    assert len(taker.sent) == 1
+    assert other.id not in taker.sent
+
+
+class Counted(MemoryHistory):
+    """A store that counts the looks at its outbox."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[int] = []
+
+    def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
+        taken = super().take(channel, now, limit, lease)
+        self.looks.append(len(taken.deliveries))
+        return taken
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["a backlog", "one after the other"])
+def test_a_shared_store_is_looked_at_less_often_than_something_is_sent(waits: bool) -> None:
+    store, taker, count = Counted(), Taker(), 64
+    messages = [
+        Delivery(alert=sample_alert("desk", NOW + timedelta(seconds=number)), status=Status.PENDING, due=NOW)
+        for number in range(count)
+    ]
+    deliverer = Deliverer(outbox=store, notifiers={"desk": taker}, clock=lambda: NOW, sole=False)
+    if waits:
+        store.claim(messages)
+    deliverer.start()
+    try:
+        for one in () if waits else messages:
+            store.claim([one])
+            deliverer.wake()
+        assert taker.wait(count)
+    finally:
+        deliverer.stop()
+    assert sum(store.looks) == count
+    assert len(store.looks) <= count // 4 + 4
+
+
+def test_a_stop_does_not_wait_until_it_is_time_to_look_again() -> None:
+    store, taker = Counted(), Taker()
+    claim_two(store)
+    deliverer = Deliverer(outbox=store, notifiers={"desk": taker}, clock=lambda: NOW, sole=False, pace=3600.0)
+    deliverer.start()
+    assert taker.wait(2)
+    deliverer.stop(timeout=60)
+    assert not deliverer.alive
