@@ -36,7 +36,7 @@ check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
 	$(BIN)/pytest -q tests/docs tests/architecture
 
 test: $(STAMP) ## every test that needs no JVM
-	$(BIN)/pytest -q -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(STAMP) ## measure, and write docs/reference/benchmarks.md
 	$(BIN)/python tests/bench/run.py $(ARGS)
