@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,9 @@ from msgspec.structs import replace
 from heliograph.alert.deliver import Deliverer
 from heliograph.alert.format import sample_alert
 from heliograph.alert.history_memory import MemoryHistory
-from heliograph.alert.port import Alert, Attempt, Delivery, Receipt, Status, Taken
+from heliograph.alert.lane import LEASE
+from heliograph.alert.port import Alert, Attempt, Delivery, Find, NotDelivered, Receipt, Status, Taken
+from heliograph.errors import DeliveryError
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
@@ -120,3 +123,52 @@ def test_a_stop_does_not_wait_until_it_is_time_to_look_again() -> None:
     assert taker.wait(2)
     deliverer.stop(timeout=60)
     assert not deliverer.alive
+
+
+class Slow(Taker):
+    """A channel that answers nobody until it is let go, and says what it was told to."""
+
+    def __init__(self, error: DeliveryError | None = None) -> None:
+        super().__init__()
+        self.asked = 0
+        self.most = 0
+        self._under_way = 0
+        self._error = error
+        self.go = asyncio.Event()
+
+    async def send(self, alert: Alert) -> Receipt:
+        self.asked += 1
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        if self.asked == 8:
+            self.go.set()
+        await self.go.wait()
+        self._under_way -= 1
+        if self._error is not None:
+            raise self._error
+        return await super().send(alert)
+
+
+def claimed(store: MemoryHistory, count: int) -> None:
+    moments = [NOW + timedelta(seconds=number) for number in range(count)]
+    store.claim([Delivery(alert=sample_alert("desk", at), status=Status.PENDING, due=NOW) for at in moments])
+
+
+def test_more_is_taken_than_is_sent_at_once() -> None:
+    store, slow = Counted(), Slow()
+    claimed(store, 40)
+    deliverer = Deliverer(outbox=store, notifiers={"desk": slow}, clock=lambda: NOW, sole=False)
+    assert deliverer.drain() is None
+    assert (len(slow.sent), slow.most) == (40, 8)
+    assert store.looks[0] == 40
+
+
+def test_what_was_taken_ahead_is_left_to_its_lease_when_the_receiver_asks_for_less() -> None:
+    store, slow = Counted(), Slow(NotDelivered("busy", outcome="failed", retry_after=600.0, throttle=True))
+    claimed(store, 40)
+    deliverer = Deliverer(outbox=store, notifiers={"desk": slow}, clock=lambda: NOW, sole=False)
+    deliverer.drain()
+    assert slow.asked <= 16
+    left = store.find(Find(statuses=(Status.SENDING,), limit=100)).items
+    assert len(left) == 40 - slow.asked
+    assert {one.due for one in left} == {NOW + timedelta(seconds=LEASE)}

@@ -25,6 +25,8 @@ STORE_PAUSE = 1.0
 """Seconds to wait for a store that is away."""
 PACE = 0.25
 """Seconds between looks at a shared outbox: one costs the servers more than a delivery does."""
+AHEAD = 64
+"""Deliveries taken from a shared outbox in one look, though fewer are sent at once: a look takes longer than a send."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class Rules:
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     observe: Callable[[Delivery, Attempt], None]
+    ahead: int = 0
+    """Deliveries that may be taken before there is a place to send them; at least `concurrency` are."""
     pace: float = 0.0
     """Seconds from one look at the outbox to the next, unless more is known to wait and half the places are free."""
 
@@ -92,6 +96,7 @@ class Lane:
         self._rules = rules
         self._state = state
         self._sending: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(rules.concurrency)
         self._changed = asyncio.Event()
         self._stopping = False
         self._rested = 0.0
@@ -114,7 +119,7 @@ class Lane:
         while not self._stopping:
             self._changed.clear()
             rest = self._rested - loop.time()
-            if rest > 0 and not (self._more and self._room() * 2 >= self._rules.concurrency):
+            if rest > 0 and not (self._more and self._room() * 2 >= self._most()):
                 await self._nap(rest)
                 continue
             await self._nap(await self._fill_guarded())
@@ -131,8 +136,11 @@ class Lane:
                 await self._changed.wait()
 
     def _room(self) -> int:
-        """Return how many more may be sent at once."""
-        return (1 if self._state.throttled else self._rules.concurrency) - len(self._sending)
+        """Return how many more may be taken."""
+        return (1 if self._state.throttled else self._most()) - len(self._sending)
+
+    def _most(self) -> int:
+        return max(self._rules.concurrency, self._rules.ahead)
 
     async def drain(self) -> datetime | None:
         """Send what is due by the clock, and return when the next falls due."""
@@ -184,18 +192,32 @@ class Lane:
 
     async def _deliver(self, delivery: Delivery) -> None:
         loop = asyncio.get_running_loop()
-        time, started = self._rules.clock(), loop.time()
-        answer = await self._send(delivery)
+        taken = loop.time()
+        async with self._places:
+            time, started = self._rules.clock(), loop.time()
+            if self._too_late(time, started - taken):
+                return
+            answer = await self._send(delivery)
+            # Whoever comes next into this place must know.
+            due = self._consequence(delivery, answer)
         number, seconds = delivery.tries + 1, loop.time() - started
         if isinstance(answer, Receipt):
-            self._state.throttled = False
             attempt = Attempt(number=number, time=time, outcome="delivered", status=answer.status, seconds=seconds)
             await self._record(delivery, attempt, Status.DELIVERED, None)
             return
         outcome, status = (answer.outcome, answer.status) if isinstance(answer, NotDelivered) else ("failed", 0)
         attempt = Attempt(number=number, time=time, outcome=outcome, status=status, error=str(answer), seconds=seconds)
-        due = self._consequence(delivery, answer)
         await self._record(delivery, attempt, Status.PENDING if due is not None else Status.FAILED, due)
+
+    def _too_late(self, now: datetime, waited: float) -> bool:
+        """Tell whether a delivery that was taken ahead is to be left to the end of its lease.
+
+        Another worker might take it before we are done, or its receiver has asked for less meanwhile.
+        """
+        state = self._state
+        asked_to_wait = state.paused_until is not None and state.paused_until > now
+        calmer = asked_to_wait or bool(state.disabled) or (state.throttled and len(self._sending) > 1)
+        return self._rules.ahead > 0 and (calmer or waited > LEASE - DEADLINE)
 
     async def _send(self, delivery: Delivery) -> Receipt | DeliveryError:
         try:
@@ -210,8 +232,11 @@ class Lane:
             what = f"channel {self._channel}: the notifier failed with {type(error).__name__}: report it as a bug"
             return NotDelivered(what, outcome="bug")
 
-    def _consequence(self, delivery: Delivery, error: DeliveryError) -> datetime | None:
+    def _consequence(self, delivery: Delivery, error: Receipt | DeliveryError) -> datetime | None:
         """Return when to try again, None for never; slow down, pause or stop the lane as the receiver asks."""
+        if isinstance(error, Receipt):
+            self._state.throttled = False
+            return None
         now = self._rules.clock()
         if error.permanent:
             self._state.disabled = str(error)
