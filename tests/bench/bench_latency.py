@@ -24,6 +24,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "services")]
 
 from tests.bench.tier import running
+from tests.stories.desk import wait_for
 from tests.stories.press import FEEDS, Press
 
 PAGE = 150
@@ -79,11 +80,11 @@ def written(folder: Path, press: Press) -> str:
 
 def wait_for_feeds(base: str, within: float = 120.0) -> None:
     """Return once each feed has been polled, so that what comes from now on is new."""
-    until = time.monotonic() + within
-    while sum(bool(feed["last_success"]) for feed in _get(f"{base}/api/v1/feeds")["items"]) < FEEDS:
-        if time.monotonic() > until:
-            raise TimeoutError(f"not all feeds were polled within {within:.0f} s")
-        time.sleep(0.1)
+
+    def polled() -> bool:
+        return sum(bool(feed["last_success"]) for feed in _get(f"{base}/api/v1/feeds")["items"]) >= FEEDS
+
+    wait_for(polled, within, "every feed is polled")
 
 
 def flow(base: str, press: Press, seconds: int, rate: int, first: int = 0) -> dict[str, float]:
