@@ -15,8 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from heliograph.alert.lane import AHEAD, PACE, AsyncOutbox, Lane, Rules, State
+from heliograph.alert.async_outbox import AsyncOutbox
+from heliograph.alert.lane import AHEAD, PACE, Lane, Rules
 from heliograph.alert.port import Alert, Attempt, Delivery, Notifier, Outbox, Receipt
+from heliograph.alert.receiver import State
 from heliograph.alert.retry import SCHEDULE
 from heliograph.errors import UsageError
 

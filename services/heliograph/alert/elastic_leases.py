@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from heliograph.alert.elastic_index import LONGEST_DUE, AlertIndex, Kept, place_in_time
 from heliograph.alert.elastic_writes import CHUNK
 from heliograph.alert.listing import to_micros
-from heliograph.alert.port import ACTIVE, UPDATED, Status, Taken
+from heliograph.alert.port import ACTIVE, UPDATED, Delivery, Status, Taken
 
 ROUNDS = 10
 """Times to look again where other workers won what was found due; each time, one of them has got on."""
@@ -56,6 +56,16 @@ class Leases:
         ours = step.until if step.taken else None
         handed_out = tuple(replace(kept.delivery, attempts=()) for kept in step.taken.values())
         return Taken(handed_out, min((due for due in (next_due, ours) if due), default=None))
+
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        """See `Outbox.release`. Raises Unavailable; what was not given back then is due when its lease is over."""
+        held = [(delivery, self._held.get(delivery.id)) for delivery in taken]
+        # What was taken twice here is held under its later lease, and that one is not given back.
+        ours = [kept for delivery, kept in held if kept is not None and kept.delivery.due == delivery.due]
+        for kept in ours:
+            self.over(kept.delivery.id)
+        again = {"status": Status.PENDING.value, "holder": "", **place_in_time(now)}
+        self._index.swap([(kept, again) for kept in ours])
 
     def held(self, message: str) -> Kept | None:
         """Return what was handed out here, as it was then: it can be written unless somebody wrote since."""

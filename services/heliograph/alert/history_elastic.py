@@ -102,6 +102,9 @@ class ElasticHistory:
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         return self._leases.take(channel, now, limit, lease)
 
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        self._leases.release(taken, now)
+
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         kept = self._leases.held(message)
         for _ in range(ROUNDS):

@@ -167,6 +167,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        """Make due at `now` what was taken here and never sent; what is no longer ours is left alone."""
+        ...
+
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         """Keep an attempt and what follows from it; numbers the attempt itself. Unknown ids are ignored."""
         ...

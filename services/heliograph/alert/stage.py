@@ -19,8 +19,9 @@ STORE_PAUSE = 1.0
 class AlertStage:
     """ArticleFlagged -> alerts claimed in the store, then `wake` so that they are sent at once.
 
-    A batch costs the store one look and one write. Its effects lie in the store alone, so it has no sink. Handling an event again claims nothing again: claims are
-    create-if-absent under deterministic ids. `skipped` is told of everything that makes no message, with its reason.
+    A batch costs the store one look and one write. Its effects lie in the store alone, so it has no sink. Handling an
+    event again claims nothing again: claims are create-if-absent under deterministic ids. `skipped` is told of
+    everything that makes no message, with its reason.
     """
 
     name = "alert"
