@@ -163,6 +163,7 @@ class Outbox(Protocol):
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         """Mark up to `limit` due deliveries as being sent, for `lease` seconds, and return them, longest due first.
 
+        A store that several processes share may put what this one claimed before what others left, for a second.
         An update waits while the `alert.created` that it belongs to is pending or being sent.
         """
         ...
