@@ -4,9 +4,8 @@
                                             [--hits 5] [--runner faust] [--together]
 
 The press, the settings and the measure are those of bench_latency.py: real feeds, a real receiver, one article in
-`--hits` a hit and alerted. Each service is a process of its own, `heliograph run SERVICE`; with `--together` one process
-runs all six. Without addresses both servers are started by deploy/stack and ended afterwards. Everything shares one
-machine.
+`--hits` a hit and alerted. Each service is a process of its own, `heliograph run SERVICE`; with `--together` one runs
+all six. Without addresses both servers are started by deploy/stack and ended afterwards. All shares one machine.
 """
 
 from __future__ import annotations
