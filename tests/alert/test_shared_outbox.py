@@ -212,7 +212,7 @@ def test_what_has_waited_for_a_place_as_long_as_its_lease_allows_is_taken_anew()
     async def send_all() -> None:
         with ThreadPoolExecutor(1) as pool:
             rules = Rules((0.0,), 2, lambda: NOW, lambda: 0.0, lambda *_: None, ahead=64, patience=0.05)
-            await Lane("desk", weary, AsyncOutbox(store, pool, recover=False), rules, State()).drain()
+            await Lane("desk", weary, AsyncOutbox(store, pool, sole=False), rules, State()).drain()
 
     asyncio.run(send_all())
     assert sorted(weary.sent) == sorted(one.id for one in store.find(Find(statuses=(Status.DELIVERED,))).items)

@@ -120,7 +120,7 @@ def test_what_is_given_back_is_due_at_once_and_can_be_taken_again(store: AlertSt
     store.claim(made)
     taken = store.take("desk", NOW, 3, LEASE).deliveries
     later = NOW + timedelta(seconds=1)
-    store.release(taken[1:], later)
+    assert store.release(later, taken[1:]) == 2
     assert store.take("desk", NOW, 3, LEASE).next_due == later
     again = store.take("desk", later, 3, LEASE).deliveries
     assert {one.id for one in again} == {one.id for one in taken[1:]}
@@ -133,15 +133,15 @@ def test_what_was_recorded_or_belongs_to_another_by_now_is_not_given_back(store:
     store.record(recorded.id, attempt(), Status.DELIVERED, None)
     [elsewhere] = store.take("desk", NOW + timedelta(seconds=61), 2, LEASE).deliveries
     assert elsewhere.id == outlasted.id
-    store.release([recorded, outlasted], NOW + timedelta(seconds=62))
+    assert store.release(NOW + timedelta(seconds=62), [recorded, outlasted]) == 0
     assert store.find(Find(statuses=(Status.PENDING,))).total == 0
     assert not take(store, NOW + timedelta(seconds=62))
 
 
-def test_recover_makes_what_was_being_sent_due_at_once(store: AlertStore) -> None:
+def test_the_only_deliverer_of_a_store_makes_what_was_being_sent_due_at_once(store: AlertStore) -> None:
     store.claim([make("s1"), make("s2"), make("s3")])
     take(store, limit=2)
-    assert store.recover(NOW) == 2
+    assert store.release(NOW) == 2
     assert len(take(store)) == 3
 
 

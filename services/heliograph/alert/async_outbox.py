@@ -16,13 +16,13 @@ Result = TypeVar("Result")
 class AsyncOutbox:
     """The outbox for an event loop: calls wait for disk or network, so they are made in `pool`.
 
-    With `recover`, what a dead process left in sending is made due before the first look; `pool` has one thread then.
+    With `sole`, what a dead process left in sending is made due before the first look; `pool` has one thread then.
     """
 
-    def __init__(self, outbox: Outbox, pool: Executor, *, recover: bool) -> None:
+    def __init__(self, outbox: Outbox, pool: Executor, *, sole: bool) -> None:
         self._outbox = outbox
         self._pool = pool
-        self._recover = recover
+        self._left_over = sole
 
     async def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         return await self._in_pool(lambda: self._take(channel, now, limit, lease))
@@ -30,13 +30,13 @@ class AsyncOutbox:
     async def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         await self._in_pool(lambda: self._outbox.record(message, attempt, status, due))
 
-    async def release(self, taken: Sequence[Delivery], now: datetime) -> None:
-        await self._in_pool(lambda: self._outbox.release(taken, now))
+    async def release(self, now: datetime, taken: Sequence[Delivery]) -> None:
+        await self._in_pool(lambda: self._outbox.release(now, taken))
 
     def _take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
-        if self._recover:
-            self._outbox.recover(now)
-            self._recover = False
+        if self._left_over:
+            self._outbox.release(now)
+            self._left_over = False
         return self._outbox.take(channel, now, limit, lease)
 
     async def _in_pool(self, call: Callable[[], Result]) -> Result:

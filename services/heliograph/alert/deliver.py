@@ -155,7 +155,7 @@ class Deliverer:
         return ThreadPoolExecutor(1 if self._sole else STORE_THREADS, thread_name_prefix="deliverer-store")
 
     def _make_lanes(self, pool: ThreadPoolExecutor) -> list[Lane]:
-        outbox = AsyncOutbox(self._outbox, pool, recover=self._sole)
+        outbox = AsyncOutbox(self._outbox, pool, sole=self._sole)
         return [
             Lane(channel, notifier, outbox, self._rules, self._states[channel])
             for channel, notifier in self._notifiers.items()

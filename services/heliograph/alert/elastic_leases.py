@@ -89,7 +89,7 @@ class Leases:
         handed_out = tuple(replace(kept.delivery, attempts=()) for kept in step.taken.values())
         return Taken(handed_out, min((due for due in (next_due, ours) if due), default=None))
 
-    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+    def release(self, now: datetime, taken: Sequence[Delivery]) -> int:
         """See `Outbox.release`. Raises Unavailable; what was not given back then is due when its lease is over."""
         held = [(delivery, self._held.get(delivery.id)) for delivery in taken]
         # What was taken twice here is held under its later lease, and that one is not given back.
@@ -97,8 +97,9 @@ class Leases:
         for kept in ours:
             self.over(kept.delivery.id)
         again = {"status": Status.PENDING.value, "holder": "", **place_in_time(now)}
-        self._index.swap([(kept, again) for kept in ours])
+        given_back = self._index.swap([(kept, again) for kept in ours])
         self.look_again()
+        return len(given_back)
 
     def held(self, message: str) -> Kept | None:
         """Return what was handed out here, as it was then: it can be written unless somebody wrote since."""

@@ -104,8 +104,14 @@ class ElasticHistory:
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         return self._leases.take(channel, now, limit, lease)
 
-    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
-        self._leases.release(taken, now)
+    def release(self, now: datetime, taken: Sequence[Delivery] | None = None) -> int:
+        if taken is not None:
+            return self._leases.release(now, taken)
+        again = {"status": Status.PENDING.value, "holder": "", **place_in_time(now)}
+        left = [{"term": {"status": Status.SENDING.value}}]
+        done = self._all(left, lambda page: self._index.swap([(kept, again) for kept in page]))
+        self._leases.look_again()
+        return done
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         kept = self._leases.held(message)
@@ -134,13 +140,6 @@ class ElasticHistory:
                 self._leases.look_again()
                 return done
         raise self._contended()
-
-    def recover(self, now: datetime) -> int:
-        again = {"status": Status.PENDING.value, "holder": "", **place_in_time(now)}
-        left = [{"term": {"status": Status.SENDING.value}}]
-        done = self._all(left, lambda page: self._index.swap([(kept, again) for kept in page]))
-        self._leases.look_again()
-        return done
 
     def known(self, messages: Collection[str]) -> Mapping[str, Alert]:
         return {message: kept.delivery.alert for message, kept in self._index.fetch(messages).items()}

@@ -60,13 +60,15 @@ class MemoryHistory:
         alert = self._deliveries.get(delivery.alert.id)
         return delivery.alert.kind == UPDATED and alert is not None and alert.status in ACTIVE
 
-    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+    def release(self, now: datetime, taken: Sequence[Delivery] | None = None) -> int:
+        # The end of the lease tells whose it is.
+        leases = {delivery.id: delivery.due for delivery in taken or ()}
         with self._lock:
-            for delivery in taken:
-                there = self._deliveries.get(delivery.id)
-                # The end of the lease tells whose it is.
-                if there is not None and (there.status, there.due) == (Status.SENDING, delivery.due):
-                    self._deliveries[there.id] = replace(there, status=Status.PENDING, due=now)
+            sending = [delivery for delivery in self._deliveries.values() if delivery.status is Status.SENDING]
+            ours = [one for one in sending if taken is None or leases.get(one.id) == one.due]
+            for delivery in ours:
+                self._deliveries[delivery.id] = replace(delivery, status=Status.PENDING, due=now)
+            return len(ours)
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         with self._lock:
@@ -86,13 +88,6 @@ class MemoryHistory:
             for delivery in again:
                 self._deliveries[delivery.id] = replace(delivery, status=Status.PENDING, due=now, tries=0)
             return len(again)
-
-    def recover(self, now: datetime) -> int:
-        with self._lock:
-            left = [delivery for delivery in self._deliveries.values() if delivery.status is Status.SENDING]
-            for delivery in left:
-                self._deliveries[delivery.id] = replace(delivery, status=Status.PENDING, due=now)
-            return len(left)
 
     def known(self, messages: Collection[str]) -> Mapping[str, Alert]:
         with self._lock:

@@ -126,14 +126,15 @@ class SqliteHistory:
             taken = tuple(read_delivery((row[1], Status.SENDING.value, until, *row[4:])) for row in rows)
             return Taken(taken, next_due(db, channel))
 
-    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+    def release(self, now: datetime, taken: Sequence[Delivery] | None = None) -> int:
+        every = "UPDATE deliveries SET status = 'pending', due = ? WHERE status = 'sending' AND due IS NOT NULL"
+        at = to_micros(now)
         with self._write(synced=False) as db:
+            if taken is None:
+                return db.execute(every, (at,)).rowcount
             # The end of the lease tells whose it is.
-            db.executemany(
-                "UPDATE deliveries SET status = 'pending', due = ? "
-                "WHERE message = ? AND status = 'sending' AND due = ?",
-                [(to_micros(now), one.id, to_micros(one.due)) for one in taken if one.due is not None],
-            )
+            ours = [(at, one.id, to_micros(one.due)) for one in taken if one.due is not None]
+            return db.executemany(f"{every} AND message = ? AND due = ?", ours).rowcount
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         with self._write(synced=False) as db:
@@ -159,11 +160,6 @@ class SqliteHistory:
         )
         with self._write() as db:
             return sum(db.execute(again, (to_micros(now), message)).rowcount for message in dict.fromkeys(messages))
-
-    def recover(self, now: datetime) -> int:
-        with self._write() as db:
-            left = "UPDATE deliveries SET status = 'pending', due = ? WHERE status = 'sending' AND due IS NOT NULL"
-            return db.execute(left, (to_micros(now),)).rowcount
 
     def known(self, messages: Collection[str]) -> Mapping[str, Alert]:
         with self._read() as db:

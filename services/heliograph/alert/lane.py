@@ -177,7 +177,7 @@ class Lane:
 
     async def _release(self, deliveries: list[Delivery]) -> None:
         try:
-            await self._outbox.release(deliveries, self._rules.clock())
+            await self._outbox.release(self._rules.clock(), deliveries)
         except Unavailable as error:
             logger.warning(
                 "channel %s: %d deliveries wait until their lease is over: %s", self._channel, len(deliveries), error

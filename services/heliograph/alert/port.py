@@ -168,8 +168,11 @@ class Outbox(Protocol):
         """
         ...
 
-    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
-        """Make due at `now` what was taken here and never sent; what is no longer ours is left alone."""
+    def release(self, now: datetime, taken: Sequence[Delivery] | None = None) -> int:
+        """Make due at `now` what was taken here and never sent; return how many. What is ours no longer is left alone.
+
+        Without `taken`: all that is marked as being sent, for the start of the only deliverer of a store.
+        """
         ...
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
@@ -178,10 +181,6 @@ class Outbox(Protocol):
 
     def retry(self, messages: Sequence[str], now: datetime) -> int:
         """Make failed and pending deliveries due now, with a fresh schedule; return how many there were."""
-        ...
-
-    def recover(self, now: datetime) -> int:
-        """Make what was left in sending due now; for the start of the only deliverer of a store."""
         ...
 
 

@@ -49,7 +49,7 @@ class ShortLeases:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self.claim, self.record, self.release = outbox.claim, outbox.record, outbox.release
-        self.retry, self.recover = outbox.retry, outbox.recover
+        self.retry = outbox.retry
 
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         return self._outbox.take(channel, now, limit, min(lease, LEASE))
