@@ -36,7 +36,7 @@ check: $(STAMP) ## format, lint, types, imports, generated docs and schemas
 	$(BIN)/pytest -q tests/docs tests/architecture
 
 test: $(STAMP) ## every test that needs no JVM
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(STAMP) ## measure, and write docs/reference/benchmarks.md
 	$(BIN)/python tests/bench/run.py $(ARGS)
@@ -45,7 +45,7 @@ quality: $(STAMP) ## precision and recall of the default topics, with every miss
 	$(BIN)/python tests/bench/quality.py $(ARGS)
 
 test-stack: $(STAMP) ## every test against real Kafka and Elasticsearch, which it starts and ends itself
-	$(BIN)/pytest -q tests/stack -m 'not soak' $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/stack -m 'not soak' $(ARGS)
 
 up: ## start real Kafka and Elasticsearch on this machine, and say where (deploy/stack/README.md)
 	@$(PYTHON) deploy/stack/stack.py up $(ARGS)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -40,7 +40,7 @@ class Room:
             envelope,
             envelope.data,
             policies=self.policies,
-            known=self.store.known,
+            known=self.store.known(pipeline.ids_asked_for(envelope, envelope.data, self.policies)),
             matches=self.matches,
             now=NOW,
             topic_name={"corridors": "Transport corridors"}.get,  # type: ignore[arg-type]  # every topic here has a name
@@ -207,16 +207,3 @@ def test_deciding_is_deterministic_and_never_makes_two_messages_of_one_id(
         assert not [delivery for delivery in again if delivery.status is Status.PENDING]
     created = [(alert.topic, alert.story, alert.channel) for alert in sent.values() if alert.kind == CREATED]
     assert len(created) == len(set(created))
-
-
-def test_every_fact_the_rules_need_is_asked_for_at_once(matches: Matches, flagged: MakeFlagged) -> None:
-    asked: list[object] = []
-
-    def known(messages: object) -> Mapping[str, Alert]:
-        asked.append(messages)
-        return {}
-
-    envelope = flagged("a", topics=("corridors", "iran"))
-    assert isinstance(envelope.data, ArticleFlagged)
-    pipeline.run(envelope, envelope.data, policies=[EVERYTHING], known=known, matches=matches, now=NOW)
-    assert len(asked) == 1

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from heliograph.alert.decide import Matches, Policy, Skip
 from heliograph.alert.history_memory import MemoryHistory
 from heliograph.alert.history_sqlite import SqliteHistory
-from heliograph.alert.port import AlertStore, Find, Status
+from heliograph.alert.port import Alert, AlertStore, Find, Status
 from heliograph.alert.stage import AlertStage
 from heliograph.core.event import ArticleFetched, ArticleFlagged, Envelope
 from heliograph.query.tree import All
@@ -67,6 +67,29 @@ def test_a_batch_claims_what_its_events_one_by_one_would_claim(
         single.stage.handle([event])
     everything = Find(statuses=tuple(Status))
     assert whole.store.find(everything) == single.store.find(everything)
+
+
+class Asked(MemoryHistory):
+    """A store that counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions: list[int] = []
+
+    def known(self, messages: Collection[str]) -> Mapping[str, Alert]:
+        self.questions.append(len(messages))
+        return super().known(messages)
+
+
+def test_a_batch_asks_the_store_once_for_all_that_its_events_need(
+    matches: Matches, clock: Callable[[], object], flagged: MakeFlagged
+) -> None:
+    store = Asked()
+    desk = Desk(store, matches, clock)
+    desk.stage.handle([flagged(f"a{number}", f"s{number}", topics=("corridors", "iran")) for number in range(50)])
+    # An article, its update and the story's mark, for each of two topics.
+    assert store.questions == [50 * 2 * 3]
+    assert store.find(Find(limit=1)).total == 100
 
 
 def test_an_event_of_another_type_is_rejected_and_holds_up_nothing(

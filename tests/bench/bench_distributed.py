@@ -1,11 +1,11 @@
 """End to end on the distributed tier at 50 articles a second: from fetched to searchable, and to the alert handed over.
 
     python tests/bench/bench_distributed.py [--kafka HOST:PORT --elasticsearch URL] [--seconds 60] [--rate 50]
-                                            [--runner faust] [--together]
+                                            [--hits 5] [--runner faust] [--together]
 
-The press, the settings and the measure are those of bench_latency.py: real feeds, a real receiver, every article a hit
-and alerted. Each service is a process of its own, `heliograph run SERVICE`; with `--together` one process runs all six.
-Without addresses both servers are started by deploy/stack and ended afterwards. Everything shares one machine.
+The press, the settings and the measure are those of bench_latency.py: real feeds, a real receiver, one article in
+`--hits` a hit and alerted. Each service is a process of its own, `heliograph run SERVICE`; with `--together` one runs
+all six. Without addresses both servers are started by deploy/stack and ended afterwards. All shares one machine.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from typing import Any
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "services")]
 
-from tests.bench.bench_latency import flow, wait_for_feeds, written
+from tests.bench.bench_latency import flow, press_of, wait_for_feeds, written
 from tests.bench.tier import Shares, installation, running, servers
-from tests.stories.press import Press
 
 from heliograph.compose import SERVICES
 
-WARM = 5
-"""Seconds of the same flow before what is measured: consumers have their partitions by then, and indices exist."""
+WARM = 30
+"""Seconds of the same flow before what is measured: by then consumers have their partitions, indices exist, and most of
+what the servers do often is compiled."""
+LOOKS = 0.5
+"""Seconds between two looks at what is found: in these processes a search costs as much as ten articles do."""
 
 
 def run(
@@ -36,6 +38,7 @@ def run(
     *,
     seconds: int = 60,
     rate: int = 50,
+    hits: int = 5,
     runner: str = "faust",
     together: bool = False,
 ) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def run(
     with (
         servers(kafka, elasticsearch) as (bootstrap, url),
         tempfile.TemporaryDirectory() as name,
-        Press(only_hits=True, window=30) as press,
+        press_of(hits) as press,
     ):
         text = f'runner = "{runner}"\n{written(Path(name), press)}'
         with (
@@ -53,9 +56,9 @@ def run(
         ):
             pages = processes[-1].url
             wait_for_feeds(pages)
-            flow(pages, press, WARM, rate)
+            flow(pages, press, WARM, rate, hits, every=LOOKS)
             shares = Shares(processes, url)
-            figures = flow(pages, press, seconds, rate, first=WARM * rate)
+            figures = flow(pages, press, seconds, rate, hits, WARM * rate, every=LOOKS)
             cpu = shares.read()
             return {
                 "runner": runner,
@@ -72,6 +75,7 @@ if __name__ == "__main__":
     parser.add_argument("--elasticsearch", default="", metavar="URL")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=int, default=50)
+    parser.add_argument("--hits", type=int, default=5)
     parser.add_argument("--runner", choices=("faust", "poll"), default="faust")
     parser.add_argument("--together", action="store_true")
     print(json.dumps(run(**vars(parser.parse_args())), indent=2))

@@ -22,7 +22,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "services")]
 
-from tests.bench.tier import Service, Shares, Stream, documents, installation, running, servers
+from tests.bench.tier import QUIET, Service, Shares, Stream, documents, installation, running, servers
 
 from heliograph.core.event import ARTICLES, FLAGGED, MATCHES
 from heliograph.eventlog.port import EventLog, Reader
@@ -32,13 +32,6 @@ SERVICES = ("detect", "stories", "index")
 TICKS = 5
 """Appends a second."""
 PATIENCE = 900.0
-CONFIG = """
-data = "{folder}/data"
-sources = "none"
-runner = "{runner}"
-[logs]
-level = "error"
-"""
 
 
 def run(
@@ -55,7 +48,7 @@ def run(
     seconds of the usual load come before and after.
     """
     with servers(kafka, elasticsearch) as (bootstrap, url), tempfile.TemporaryDirectory() as name:
-        text = CONFIG.format(folder=name, runner=runner)
+        text = QUIET.format(folder=name, runner=runner)
         with (
             installation(Path(name), bootstrap, url, text) as (config, log),
             running([(service,) for service in SERVICES], config) as processes,

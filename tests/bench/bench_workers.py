@@ -17,7 +17,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ if __name__ == "__main__":
 
 import yaml
 from tests.bench.bench_detect import written
-from tests.bench.tier import Service, Stream, installation, running, servers
+from tests.bench.tier import QUIET, Service, Stream, installation, running, servers
+from tests.stories.desk import wait_for
 
 from heliograph.core.event import ARTICLES
 from heliograph.eventlog.port import EventLog, Reader
@@ -34,13 +35,6 @@ from heliograph.eventlog.port import EventLog, Reader
 BATCH = 500
 WARM = 1_200
 PATIENCE = 600.0
-CONFIG = """
-data = "{folder}/data"
-sources = "none"
-runner = "{runner}"
-[logs]
-level = "error"
-"""
 
 
 def run(
@@ -64,7 +58,7 @@ def _measure(bootstrap: str, workers: int, count: int, topics: int, runner: str)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_topics(folder / "data" / "topics", topics, stream)
-        text = CONFIG.format(folder=folder, runner=runner)
+        text = QUIET.format(folder=folder, runner=runner)
         with (
             installation(folder, bootstrap, "", text) as (config, log),
             running([["detect"]] * workers, config) as members,
@@ -77,10 +71,10 @@ def _measure(bootstrap: str, workers: int, count: int, topics: int, runner: str)
             for start in range(0, count, BATCH):
                 log.append(ARTICLES, backlog[start : start + BATCH])
             started, done = time.perf_counter(), _handled(members) - sum(before)
-            _wait(lambda: _handled(members) - sum(before) >= count, f"all of {count} articles")
+            wait_for(lambda: _handled(members) - sum(before) >= count, PATIENCE, f"all of {count} articles")
             took = time.perf_counter() - started
             cpu = sum(member.cpu_seconds() for member in members) - cpu
-            _wait(lambda: reader.lag().events == 0, "the last commit")
+            wait_for(lambda: reader.lag().events == 0, PATIENCE, "the last commit")
             reader.close()
             return {
                 "articles_per_second": round((count - done) / took),
@@ -109,21 +103,13 @@ def _share_out(members: Sequence[Service], log: EventLog, stream: Stream, reader
     while good < 2:
         before, rounds = [member.handled() for member in members], rounds + 1
         log.append(ARTICLES, stream.next(WARM))
-        _wait(lambda: reader.lag().events == 0, f"{stream.count} articles, with {len(members)} workers")
+        wait_for(lambda: reader.lag().events == 0, PATIENCE, f"{stream.count} articles, with {len(members)} workers")
         good = good + 1 if all(m.handled() > was for m, was in zip(members, before, strict=True)) else 0
     return rounds
 
 
 def _handled(members: Sequence[Service]) -> int:
     return sum(member.handled() for member in members)
-
-
-def _wait(holds: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > until:
-            raise TimeoutError(f"not within {PATIENCE:.0f} s: {what}")
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,15 @@ from heliograph.eventlog.port import Entry, EventLog
 from heliograph.runtime.work import entry
 from heliograph.settings import Settings, load_settings
 
+QUIET = """
+data = "{folder}/data"
+sources = "none"
+runner = "{runner}"
+[logs]
+level = "error"
+"""
+"""Settings of services that are fed through the log, and have no feeds of their own."""
+
 
 class Service:
     """One process of the real program; it runs until `stop`."""

@@ -12,8 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from heliograph.alert.history_memory import MemoryHistory
-from heliograph.alert.history_sqlite import MIGRATIONS, SqliteHistory
+from heliograph.alert.history_sqlite import SqliteHistory
 from heliograph.alert.port import CREATED, UPDATED, Alert, AlertStore, Attempt, Delivery, Find, Status
+from heliograph.alert.sqlite_rows import MIGRATIONS
 from heliograph.core.article import Evidence
 from heliograph.core.ids import alert_id, stable_id
 from heliograph.errors import QueryError, Unavailable, UsageError
@@ -112,6 +113,29 @@ def test_a_delivery_whose_lease_is_over_is_due_again(store: AlertStore) -> None:
     assert len(take(store)) == 1
     assert take(store, NOW + timedelta(seconds=LEASE - 1)) == []
     assert len(take(store, NOW + timedelta(seconds=LEASE))) == 1
+
+
+def test_what_is_given_back_is_due_at_once_and_can_be_taken_again(store: AlertStore) -> None:
+    made = [make(f"s{number}") for number in range(3)]
+    store.claim(made)
+    taken = store.take("desk", NOW, 3, LEASE).deliveries
+    later = NOW + timedelta(seconds=1)
+    store.release(taken[1:], later)
+    assert store.take("desk", NOW, 3, LEASE).next_due == later
+    again = store.take("desk", later, 3, LEASE).deliveries
+    assert {one.id for one in again} == {one.id for one in taken[1:]}
+    assert all(one.status is Status.SENDING and one.tries == 0 for one in again)
+
+
+def test_what_was_recorded_or_belongs_to_another_by_now_is_not_given_back(store: AlertStore) -> None:
+    store.claim([make(f"s{number}") for number in range(2)])
+    recorded, outlasted = store.take("desk", NOW, 2, LEASE).deliveries
+    store.record(recorded.id, attempt(), Status.DELIVERED, None)
+    [elsewhere] = store.take("desk", NOW + timedelta(seconds=61), 2, LEASE).deliveries
+    assert elsewhere.id == outlasted.id
+    store.release([recorded, outlasted], NOW + timedelta(seconds=62))
+    assert store.find(Find(statuses=(Status.PENDING,))).total == 0
+    assert not take(store, NOW + timedelta(seconds=62))
 
 
 def test_recover_makes_what_was_being_sent_due_at_once(store: AlertStore) -> None:

@@ -110,7 +110,7 @@ def test_a_pid_of_zero_is_nobody_rather_than_everybody() -> None:
 def test_a_process_outlives_its_starter_and_can_be_paused_and_ended(tmp_path: Path) -> None:
     output = tmp_path / "output.log"
     output.write_text("of the run before\n")
-    command = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
+    command = [sys.executable, "-c", "import signal; print('here', flush=True); signal.pause()"]
     code = (
         "import sys; from pathlib import Path; from deploy.stack.process import spawn\n"
         f"made = spawn({command!r}, Path({str(output)!r}), {{}})\nprint(made.pid, made.started)"

@@ -29,13 +29,18 @@ def is_hit(number: int) -> bool:
 class Press:
     """Feeds `/feed/N.rss` holding the articles released so far, and `/hook`, which remembers every delivery.
 
-    `refuses` is asked with the number of each try, from 1, whether the hook answers 503.
+    `refuses` is asked with the number of each try, from 1, whether the hook answers 503, and `hits` with the number of
+    each article whether a shipped topic asks for it.
     """
 
     def __init__(
-        self, refuses: Callable[[int], bool] = lambda _number: False, *, only_hits: bool = False, window: int = 10_000
+        self,
+        refuses: Callable[[int], bool] = lambda _number: False,
+        *,
+        hits: Callable[[int], bool] = is_hit,
+        window: int = 10_000,
     ) -> None:
-        self._refuses, self._only_hits, self._window = refuses, only_hits, window
+        self._refuses, self._hits, self._window = refuses, hits, window
         self._tries = 0
         self._released: list[list[int]] = [[] for _ in range(FEEDS)]
         self._lock = threading.Lock()
@@ -100,7 +105,7 @@ class Press:
         return answer
 
     def _item(self, feed: int, number: int) -> str:
-        text = (HIT if number >= 0 and (self._only_hits or is_hit(number)) else MISS).format(n=number)
+        text = (HIT if number >= 0 and self._hits(number) else MISS).format(n=number)
         return (
             f"<item><title>Report {number}</title><link>{self.url(f'/a/{feed}/{number}')}</link>"
             f"<guid>g{number}</guid><description>{escape(text)}</description></item>"

@@ -101,7 +101,7 @@ class Facts:
     """All that a rule may know besides the candidate."""
 
     known: Mapping[str, Alert]
-    """Messages claimed before, by id, out of those that `ids_asked_for` names."""
+    """Messages claimed before, by id, out of those that `messages_asked_for` names."""
     matches: Matches
 
 
@@ -117,7 +117,7 @@ def candidates(envelope: Envelope, flagged: ArticleFlagged, policies: Sequence[P
                 yield Candidate(flagged, envelope.backfill, match, policy, channel)
 
 
-def ids_asked_for(candidate: Candidate) -> tuple[str, str, str]:
+def messages_asked_for(candidate: Candidate) -> tuple[str, str, str]:
     """Return the messages that the rules want to know of."""
     return candidate.alert, candidate.update, candidate.mark
 

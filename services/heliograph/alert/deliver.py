@@ -12,14 +12,17 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
-from heliograph.alert.lane import PACE, AsyncOutbox, Lane, Rules, State
+from heliograph.alert.async_outbox import AsyncOutbox
+from heliograph.alert.lane import AHEAD, PACE, Lane, Rules
 from heliograph.alert.port import Alert, Attempt, Delivery, Notifier, Outbox, Receipt
+from heliograph.alert.receiver import State
 from heliograph.alert.retry import SCHEDULE
 from heliograph.errors import UsageError
 
-STORE_THREADS = 8
+STORE_THREADS = 32
 """Questions to a shared store that may be under way at once; a file of our own answers one at a time anyway."""
 GRACE = 3.0
 """Seconds that messages on their way are given when the deliverer is told to stop."""
@@ -52,7 +55,9 @@ class Deliverer:
         self._notifiers = dict(notifiers)
         self._states = {channel: State() for channel in notifiers}
         self._clock = clock
-        self._rules = Rules(tuple(schedule), concurrency, clock, jitter, observe, pace=0.0 if sole else pace)
+        self._rules = Rules(tuple(schedule), concurrency, clock, jitter, observe)
+        if not sole:
+            self._rules = replace(self._rules, ahead=AHEAD, pace=pace)
         self._sole = sole
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -155,10 +155,13 @@ class AlertIndex:
                 return int(answer["hits"]["total"]["value"]), found
             after = hits[-1]["sort"]
 
-    def create(self, deliveries: Collection[Delivery], claimant: str) -> set[str]:
-        """Create each that is not there; return the ids of those that were created."""
+    def create(self, deliveries: Collection[Delivery], claimant: str) -> dict[str, Kept]:
+        """Create each that is not there; return those that were created, by id."""
         made = [({"create": {"_id": one.id}}, {**_document(one), "claimant": claimant}) for one in deliveries]
-        return set(self._writes.do(made))
+        written = self._writes.do(made)
+        return {
+            one.id: Kept(one, *written[one.id], holder="", claimant=claimant) for one in deliveries if one.id in written
+        }
 
     def swap(self, changes: Sequence[tuple[Kept, Doc]]) -> dict[str, tuple[int, int]]:
         """Change fields of each that is still as it was read; return `seq_no` and `term` of those that were changed."""

@@ -1,10 +1,16 @@
-"""Who sends what: a lease is a token in the document, won by whoever writes first, and gone when its time is over."""
+"""Who sends what: a lease is a token in the document, won by whoever writes first, and gone when its time is over.
+
+What falls due is found in two ways. What this process claims itself it knows, and leases without a search: a refresh
+and a search cost Elasticsearch more than everything else about an alert. What others left, and what is due again, is
+looked for, once in `LOOK` seconds while the first way brings enough to do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from threading import Lock
 from uuid import uuid4
 
@@ -13,10 +19,16 @@ from msgspec.structs import replace
 from heliograph.alert.elastic_index import LONGEST_DUE, AlertIndex, Kept, place_in_time
 from heliograph.alert.elastic_writes import CHUNK
 from heliograph.alert.listing import to_micros
-from heliograph.alert.port import ACTIVE, UPDATED, Status, Taken
+from heliograph.alert.port import ACTIVE, UPDATED, Delivery, Status, Taken
 
 ROUNDS = 10
 """Times to look again where other workers won what was found due; each time, one of them has got on."""
+
+
+LOOK = 1.0
+"""Seconds for which what others left may wait behind what we claim ourselves."""
+FRESH = 10_000
+"""Own claims remembered for a channel; those beyond it are looked for like any other."""
 
 
 @dataclass(slots=True)
@@ -39,6 +51,26 @@ class Leases:
         """By channel: what was asked for and never handed out, because an answer was lost."""
         self._held: dict[str, Kept] = {}
         """What was handed out and is not yet recorded, as it was leased."""
+        self._fresh: dict[str, list[tuple[datetime, datetime, str, Kept]]] = {}
+        """By channel: a heap of what was claimed here and is to be sent, in the order of `LONGEST_DUE`."""
+        self._own: set[str] = set()
+        """Those of them that have not been leased since in the other way."""
+        self._looked: dict[str, tuple[datetime, datetime | None]] = {}
+        """By channel: when the index was last looked at, and when by that the next one falls due."""
+
+    def remember(self, claimed: Iterable[Kept]) -> None:
+        """Know of claims of our own. An update is none: it may have to wait for its alert."""
+        with self._lock:
+            for kept in claimed:
+                due, alert = kept.delivery.due, kept.delivery.alert
+                fresh = self._fresh.setdefault(alert.channel, [])
+                if due is not None and alert.kind != UPDATED and len(fresh) < FRESH:
+                    heappush(fresh, (due, alert.created, alert.message, kept))
+                    self._own.add(alert.message)
+
+    def look_again(self) -> None:
+        """Look at the index with the next `take`: something was made due in another way than by a claim."""
+        self._looked.clear()
 
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         """See `Outbox.take`. Raises Unavailable; what it had leased by then is handed out by the next call."""
@@ -57,6 +89,17 @@ class Leases:
         handed_out = tuple(replace(kept.delivery, attempts=()) for kept in step.taken.values())
         return Taken(handed_out, min((due for due in (next_due, ours) if due), default=None))
 
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        """See `Outbox.release`. Raises Unavailable; what was not given back then is due when its lease is over."""
+        held = [(delivery, self._held.get(delivery.id)) for delivery in taken]
+        # What was taken twice here is held under its later lease, and that one is not given back.
+        ours = [kept for delivery, kept in held if kept is not None and kept.delivery.due == delivery.due]
+        for kept in ours:
+            self.over(kept.delivery.id)
+        again = {"status": Status.PENDING.value, "holder": "", **place_in_time(now)}
+        self._index.swap([(kept, again) for kept in ours])
+        self.look_again()
+
     def held(self, message: str) -> Kept | None:
         """Return what was handed out here, as it was then: it can be written unless somebody wrote since."""
         return self._held.get(message)
@@ -74,13 +117,42 @@ class Leases:
         """Lease up to `limit`; return when the next one falls due."""
         if step.asked and limit > 0:
             self._lease(self._ours(step)[:limit], step)
+        room = limit - len(step.taken)
+        if room > 0 and self._looked_lately(channel, now) and self._lease(self._fresh_ones(channel, now, room), step):
+            return self._next_due(channel)
         next_due: datetime | None = None
         for _ in range(ROUNDS):
             self._index.refresh()
             due, next_due = self._look(channel, now, limit - len(step.taken))
             if self._lease(due, step) == len(due):
                 break
+        self._looked[channel] = now, next_due
         return next_due
+
+    def _looked_lately(self, channel: str, now: datetime) -> bool:
+        """Tell whether a look, a moment ago, found nothing due by now but what we know of."""
+        at, next_due = self._looked.get(channel, (None, None))
+        lately = at is not None and timedelta() <= now - at < timedelta(seconds=LOOK)
+        fresh = self._fresh.get(channel)
+        return lately and (next_due is None or next_due > now or bool(fresh and fresh[0][0] <= next_due))
+
+    def _fresh_ones(self, channel: str, now: datetime, room: int) -> list[Kept]:
+        """Return what was claimed here and is due; somebody else may have it by now."""
+        found: list[Kept] = []
+        with self._lock:
+            fresh = self._fresh.get(channel, [])
+            while fresh and len(found) < room and fresh[0][0] <= now:
+                _, _, message, kept = heappop(fresh)
+                if message in self._own:
+                    self._own.discard(message)
+                    found.append(kept)
+        return found
+
+    def _next_due(self, channel: str) -> datetime | None:
+        _, looked = self._looked[channel]
+        with self._lock:
+            known = [due for due, *_ in self._fresh.get(channel, [])[:1]]
+        return min([*known, *([looked] if looked is not None else [])], default=None)
 
     def _ours(self, step: _Taking) -> list[Kept]:
         """Return what is leased to us although nobody said so; strike off the rest."""
@@ -104,6 +176,7 @@ class Leases:
             if message not in won:
                 del step.asked[message]
                 continue
+            self._own.discard(message)
             leased = replace(kept.delivery, status=Status.SENDING, due=step.until)
             step.taken[message] = Kept(leased, *won[message], holder=token, claimant=kept.claimant)
         return len(won)

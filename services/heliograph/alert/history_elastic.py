@@ -75,7 +75,9 @@ class ElasticHistory:
             # An update must not be there without its alert: it would not know that it has to wait.
             for update in (False, True):
                 made = [one for one in todo.created.values() if (one.alert.kind == UPDATED) is update]
-                created |= self._index.create(made, self._id)
+                new = self._index.create(made, self._id)
+                self._leases.remember(new.values())
+                created |= new.keys()
         except Unavailable:
             with self._lock:
                 self._claimed |= todo.created.keys()
@@ -102,6 +104,9 @@ class ElasticHistory:
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         return self._leases.take(channel, now, limit, lease)
 
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        self._leases.release(taken, now)
+
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         kept = self._leases.held(message)
         for _ in range(ROUNDS):
@@ -126,13 +131,16 @@ class ElasticHistory:
             done += len(started)
             left = {kept.delivery.id for kept in startable} - started
             if not left:
+                self._leases.look_again()
                 return done
         raise self._contended()
 
     def recover(self, now: datetime) -> int:
         again = {"status": Status.PENDING.value, "holder": "", **place_in_time(now)}
         left = [{"term": {"status": Status.SENDING.value}}]
-        return self._all(left, lambda page: self._index.swap([(kept, again) for kept in page]))
+        done = self._all(left, lambda page: self._index.swap([(kept, again) for kept in page]))
+        self._leases.look_again()
+        return done
 
     def known(self, messages: Collection[str]) -> Mapping[str, Alert]:
         return {message: kept.delivery.alert for message, kept in self._index.fetch(messages).items()}

@@ -60,6 +60,14 @@ class MemoryHistory:
         alert = self._deliveries.get(delivery.alert.id)
         return delivery.alert.kind == UPDATED and alert is not None and alert.status in ACTIVE
 
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        with self._lock:
+            for delivery in taken:
+                there = self._deliveries.get(delivery.id)
+                # The end of the lease tells whose it is.
+                if there is not None and (there.status, there.due) == (Status.SENDING, delivery.due):
+                    self._deliveries[there.id] = replace(there, status=Status.PENDING, due=now)
+
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
         with self._lock:
             known = self._deliveries.get(message)

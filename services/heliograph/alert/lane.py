@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import datetime
 
-from heliograph.alert.port import Attempt, Delivery, NotDelivered, Notifier, Outbox, Receipt, Status, Taken
-from heliograph.alert.retry import LONGEST_WAIT, next_try
+from heliograph.alert.async_outbox import AsyncOutbox
+from heliograph.alert.port import Attempt, Delivery, NotDelivered, Notifier, Receipt, Status
+from heliograph.alert.receiver import State
+from heliograph.alert.retry import next_try
 from heliograph.errors import DeliveryError, Unavailable
 
 DEADLINE = 65.0
@@ -25,10 +26,10 @@ STORE_PAUSE = 1.0
 """Seconds to wait for a store that is away."""
 PACE = 0.25
 """Seconds between looks at a shared outbox: one costs the servers more than a delivery does."""
+AHEAD = 64
+"""Deliveries taken from a shared outbox in one look, though fewer are sent at once: a look takes longer than a send."""
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +41,12 @@ class Rules:
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     observe: Callable[[Delivery, Attempt], None]
+    ahead: int = 0
+    """Deliveries that may be taken before there is a place to send them; at least `concurrency` are."""
     pace: float = 0.0
     """Seconds from one look at the outbox to the next, unless more is known to wait and half the places are free."""
-
-
-@dataclass(slots=True)
-class State:
-    """What a channel's receiver has told us; outlives the lane."""
-
-    disabled: str = ""
-    """What was said with a permanent refusal; nothing is sent while it stands."""
-    paused_until: datetime | None = None
-    throttled: bool = False
-    """One at a time, until something is delivered."""
-
-
-class AsyncOutbox:
-    """The outbox for an event loop: calls wait for disk or network, so they are made in `pool`.
-
-    With `recover`, what a dead process left in sending is made due before the first look; `pool` has one thread then.
-    """
-
-    def __init__(self, outbox: Outbox, pool: Executor, *, recover: bool) -> None:
-        self._outbox = outbox
-        self._pool = pool
-        self._recover = recover
-
-    async def take(self, channel: str, now: datetime, limit: int) -> Taken:
-        return await self._in_pool(lambda: self._take(channel, now, limit))
-
-    async def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:
-        await self._in_pool(lambda: self._outbox.record(message, attempt, status, due))
-
-    def _take(self, channel: str, now: datetime, limit: int) -> Taken:
-        if self._recover:
-            self._outbox.recover(now)
-            self._recover = False
-        return self._outbox.take(channel, now, limit, LEASE)
-
-    async def _in_pool(self, call: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+    patience: float = LEASE - DEADLINE
+    """Seconds that a delivery may wait for a place; begun later, its send might outlast the lease."""
 
 
 class Lane:
@@ -91,7 +58,12 @@ class Lane:
         self._outbox = outbox
         self._rules = rules
         self._state = state
-        self._sending: set[asyncio.Task[None]] = set()
+        self._queue: deque[tuple[Delivery, float]] = deque()
+        """Taken, and without a place yet; with when it was taken, by the loop's clock."""
+        self._sends = 0
+        """Sends under way."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Deliveries being sent or recorded, and others being given back."""
         self._changed = asyncio.Event()
         self._stopping = False
         self._rested = 0.0
@@ -114,12 +86,13 @@ class Lane:
         while not self._stopping:
             self._changed.clear()
             rest = self._rested - loop.time()
-            if rest > 0 and not (self._more and self._room() * 2 >= self._rules.concurrency):
+            if rest > 0 and not (self._more and self._room() * 2 >= self._most()):
                 await self._nap(rest)
                 continue
             await self._nap(await self._fill_guarded())
-        if self._sending:
-            _, left = await asyncio.wait(self._sending, timeout=grace)
+        self._give_back(len(self._queue))
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=grace)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -131,16 +104,19 @@ class Lane:
                 await self._changed.wait()
 
     def _room(self) -> int:
-        """Return how many more may be sent at once."""
-        return (1 if self._state.throttled else self._rules.concurrency) - len(self._sending)
+        """Return how many more may be taken."""
+        return (1 if self._state.throttled else self._most()) - len(self._queue) - len(self._tasks)
+
+    def _most(self) -> int:
+        return max(self._rules.concurrency, self._rules.ahead)
 
     async def drain(self) -> datetime | None:
         """Send what is due by the clock, and return when the next falls due."""
         while True:
             next_due = await self._fill()
-            if not self._sending:
+            if not self._tasks:
                 return next_due
-            await asyncio.wait(self._sending)
+            await asyncio.wait(self._tasks)
 
     async def _fill_guarded(self) -> float:
         """Start sends, and return for how long to wait unless something happens."""
@@ -162,39 +138,79 @@ class Lane:
         now = self._rules.clock()
         if self._state.disabled:
             return None
-        if self._state.paused_until is not None and self._state.paused_until > now:
+        if self._state.paused(now):
             return self._state.paused_until
         room = self._room()
         if room < 1:
             return None
-        taken = await self._outbox.take(self._channel, now, room)
+        taken = await self._outbox.take(self._channel, now, room, LEASE)
         self._more = len(taken.deliveries) == room
-        self._rested = asyncio.get_running_loop().time() + self._rules.pace
-        for delivery in taken.deliveries:
-            task = asyncio.create_task(self._deliver(delivery))
-            self._sending.add(task)
-            task.add_done_callback(self._ended)
+        taken_at = asyncio.get_running_loop().time()
+        self._rested = taken_at + self._rules.pace
+        self._queue.extend((delivery, taken_at) for delivery in taken.deliveries)
+        self._send_next()
         return None if self._more else taken.next_due
 
+    def _send_next(self) -> None:
+        """Fill the places from the queue, after what is not to be sent from it has gone back."""
+        self._give_back(self._unwanted())
+        while self._queue and self._sends < self._rules.concurrency:
+            delivery, _ = self._queue.popleft()
+            self._sends += 1
+            self._start(self._deliver(delivery))
+
+    def _unwanted(self) -> int:
+        """Return how many of the queue are not to be sent from it: its receiver asks for less, or they waited long."""
+        state = self._state
+        if self._stopping or state.disabled or state.paused(self._rules.clock()):
+            return len(self._queue)
+        if state.throttled:
+            return min(len(self._queue), max(0, -self._room()))
+        # Another worker might take one before we are done with it.
+        until = asyncio.get_running_loop().time() - self._rules.patience
+        return sum(taken_at < until for _, taken_at in self._queue)
+
+    def _give_back(self, count: int) -> None:
+        """Return the last so many of the queue to the outbox, at once due again."""
+        if count:
+            self._start(self._release([self._queue.pop()[0] for _ in range(count)]))
+
+    async def _release(self, deliveries: list[Delivery]) -> None:
+        try:
+            await self._outbox.release(deliveries, self._rules.clock())
+        except Unavailable as error:
+            logger.warning(
+                "channel %s: %d deliveries wait until their lease is over: %s", self._channel, len(deliveries), error
+            )
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
+        self._tasks.discard(task)
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("channel %s: a delivery broke off", self._channel, exc_info=error)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        loop = asyncio.get_running_loop()
-        time, started = self._rules.clock(), loop.time()
-        answer = await self._send(delivery)
-        number, seconds = delivery.tries + 1, loop.time() - started
+        time, started = self._rules.clock(), asyncio.get_running_loop().time()
+        try:
+            answer = await self._send(delivery)
+            # Whoever comes next into this place must know.
+            due = self._due_after(delivery, answer)
+            seconds = asyncio.get_running_loop().time() - started
+        finally:
+            self._sends -= 1
+            self._send_next()
+        number = delivery.tries + 1
         if isinstance(answer, Receipt):
-            self._state.throttled = False
             attempt = Attempt(number=number, time=time, outcome="delivered", status=answer.status, seconds=seconds)
             await self._record(delivery, attempt, Status.DELIVERED, None)
             return
         outcome, status = (answer.outcome, answer.status) if isinstance(answer, NotDelivered) else ("failed", 0)
         attempt = Attempt(number=number, time=time, outcome=outcome, status=status, error=str(answer), seconds=seconds)
-        due = self._consequence(delivery, answer)
         await self._record(delivery, attempt, Status.PENDING if due is not None else Status.FAILED, due)
 
     async def _send(self, delivery: Delivery) -> Receipt | DeliveryError:
@@ -210,21 +226,17 @@ class Lane:
             what = f"channel {self._channel}: the notifier failed with {type(error).__name__}: report it as a bug"
             return NotDelivered(what, outcome="bug")
 
-    def _consequence(self, delivery: Delivery, error: DeliveryError) -> datetime | None:
-        """Return when to try again, None for never; slow down, pause or stop the lane as the receiver asks."""
-        now = self._rules.clock()
-        if error.permanent:
-            self._state.disabled = str(error)
+    def _due_after(self, delivery: Delivery, answer: Receipt | DeliveryError) -> datetime | None:
+        """Return when to try again, None for never."""
+        if isinstance(answer, Receipt):
+            self._state.took_one()
             return None
-        if isinstance(error, NotDelivered) and error.throttle:
-            self._state.throttled = True
-        if error.retry_after:
-            until = now + timedelta(seconds=min(error.retry_after, LONGEST_WAIT))
-            self._state.paused_until = max(until, self._state.paused_until or until)
-        rules = self._rules
-        return next_try(
-            delivery.tries + 1, now, schedule=rules.schedule, asked=error.retry_after, jitter=rules.jitter()
-        )
+        rules, now = self._rules, self._rules.clock()
+        self._state.refused(answer, now)
+        if answer.permanent:
+            return None
+        asked, jitter = answer.retry_after, rules.jitter()
+        return next_try(delivery.tries + 1, now, schedule=rules.schedule, asked=asked, jitter=jitter)
 
     async def _record(self, delivery: Delivery, attempt: Attempt, status: Status, due: datetime | None) -> None:
         # Holds its place in the lane until the store has it: sending more than can be recorded makes repeats.

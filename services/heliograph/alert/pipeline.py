@@ -6,7 +6,7 @@ A rule lets a candidate by or says why not. Mutes, throttles and digests are rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from heliograph.alert.decide import (
@@ -16,9 +16,9 @@ from heliograph.alert.decide import (
     Rule,
     Skip,
     candidates,
-    ids_asked_for,
     mark,
     message,
+    messages_asked_for,
     not_backfill,
     not_dealt_with,
     policy_holds,
@@ -34,7 +34,11 @@ LINE: tuple[Rule, ...] = (
     story_is_news,
 )
 
-Known = Callable[[Collection[str]], Mapping[str, Alert]]
+
+def ids_asked_for(envelope: Envelope, flagged: ArticleFlagged, policies: Sequence[Policy]) -> set[str]:
+    """Return the messages that `run` wants to know of: whether they were claimed before."""
+    every = candidates(envelope, flagged, policies)
+    return {message_id for candidate in every for message_id in messages_asked_for(candidate)}
 
 
 def run(
@@ -42,20 +46,20 @@ def run(
     flagged: ArticleFlagged,
     *,
     policies: Sequence[Policy],
-    known: Known,
+    known: Mapping[str, Alert],
     matches: Matches,
     now: datetime,
     topic_name: Callable[[str], str] = str,
 ) -> tuple[list[Delivery], list[Skip]]:
     """Return the deliveries to claim for one flagged article, no two with one id, and why the rest go without.
 
-    `known` tells which messages were claimed before. Deterministic: the same arguments give the same answer.
+    `known` holds those of `ids_asked_for` that were claimed before, and may hold others. Deterministic: the same
+    arguments give the same answer.
     """
     made: dict[str, Delivery] = {}
     skipped: list[Skip] = []
-    line = list(candidates(envelope, flagged, policies))
-    before = known({message_id for candidate in line for message_id in ids_asked_for(candidate)})
-    for candidate in line:
+    before = {message_id: known[message_id] for message_id in ids_asked_for(envelope, flagged, policies) & known.keys()}
+    for candidate in candidates(envelope, flagged, policies):
         # Two policies may name one channel: the first that holds speaks, and the second finds the article dealt with.
         facts = Facts({**before, **{message_id: found.alert for message_id, found in made.items()}}, matches)
         reason = next((why for rule in LINE if (why := rule(candidate, facts)) is not None), None)

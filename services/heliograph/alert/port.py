@@ -163,8 +163,13 @@ class Outbox(Protocol):
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         """Mark up to `limit` due deliveries as being sent, for `lease` seconds, and return them, longest due first.
 
+        A store that several processes share may put what this one claimed before what others left, for a second.
         An update waits while the `alert.created` that it belongs to is pending or being sent.
         """
+        ...
+
+    def release(self, taken: Sequence[Delivery], now: datetime) -> None:
+        """Make due at `now` what was taken here and never sent; what is no longer ours is left alone."""
         ...
 
     def record(self, message: str, attempt: Attempt, status: Status, due: datetime | None) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from heliograph.alert import pipeline
 from heliograph.alert.decide import Matches, Policy, Skip
-from heliograph.alert.port import Alert, AlertStore, Delivery
+from heliograph.alert.port import AlertStore, Delivery
 from heliograph.core.event import ArticleFlagged, Envelope
 from heliograph.errors import Unavailable
 from heliograph.runtime.stage import Done, Outcome, Reject, RetryLater
@@ -17,10 +17,11 @@ STORE_PAUSE = 1.0
 
 
 class AlertStage:
-    """ArticleFlagged -> alerts claimed in the store, one write a batch, then `wake` so that they are sent at once.
+    """ArticleFlagged -> alerts claimed in the store, then `wake` so that they are sent at once.
 
-    Its effects lie in the store alone, so it has no sink. Handling an event again claims nothing again: claims are
-    create-if-absent under deterministic ids. `skipped` is told of everything that makes no message, with its reason.
+    A batch costs the store one look and one write. Its effects lie in the store alone, so it has no sink. Handling an
+    event again claims nothing again: claims are create-if-absent under deterministic ids. `skipped` is told of
+    everything that makes no message, with its reason.
     """
 
     name = "alert"
@@ -53,11 +54,7 @@ class AlertStage:
 
     def _handle(self, batch: Sequence[Envelope]) -> Sequence[Outcome]:
         claims: dict[str, Delivery] = {}
-
-        def known(messages: Collection[str]) -> Mapping[str, Alert]:
-            here = {message: claims[message].alert for message in messages if message in claims}
-            return {**self._store.known(messages), **here}
-
+        known = dict(self._store.known(self._asked_for(batch)))
         outcomes: list[Outcome] = []
         for envelope in batch:
             if not isinstance(envelope.data, ArticleFlagged):
@@ -75,10 +72,20 @@ class AlertStage:
                 topic_name=self._topic_name,
             )
             for delivery in made:
-                claims.setdefault(delivery.id, delivery)
+                # What this batch claims is known to the events behind it.
+                known[delivery.id] = claims.setdefault(delivery.id, delivery).alert
             for skip in skipped:
                 self._skipped(skip)
             outcomes.append(Done())
         if claims and any(self._store.claim(list(claims.values()))):
             self._wake()
         return outcomes
+
+    def _asked_for(self, batch: Sequence[Envelope]) -> set[str]:
+        """Return what must be known of to decide the whole batch: a look for each event would be a journey for each."""
+        return {
+            message
+            for envelope in batch
+            if isinstance(envelope.data, ArticleFlagged)
+            for message in pipeline.ids_asked_for(envelope, envelope.data, self._policies)
+        }

@@ -20,7 +20,7 @@ from heliograph.detect.registry import Registry
 from heliograph.detect.score import score_of
 from heliograph.detect.topic import CompiledTopic
 from heliograph.detect.verify import Check, compile_check, reasons_of
-from heliograph.query.explain import evidence
+from heliograph.query.explain import evidence_of
 from heliograph.query.tree import Atom
 from heliograph.query.view import View
 
@@ -137,6 +137,5 @@ def _positions(pieces: list[str], entries: dict[str, Entry]) -> Positions:
 
 def _hit(standing: _Standing, found: Found) -> Hit:
     topic = standing.topic
-    reasons = reasons_of(standing.check, found)
-    why = evidence(reasons, found.view) if reasons else ()
+    why = evidence_of(reasons_of(standing.check, found), found.view)
     return Hit(topic.id, topic.version, topic.severity, score_of(why, found.view).total, why)

@@ -23,7 +23,7 @@ Numbered = tuple[int, ...]
 class Found:
     """What one pass over an article found, and what has been worked out from it so far."""
 
-    __slots__ = ("fields", "phrases", "present", "spans", "view")
+    __slots__ = ("chains", "fields", "phrases", "present", "spans", "view")
 
     def __init__(self, view: View, title: Positions, text: Positions) -> None:
         self.view = view
@@ -31,6 +31,8 @@ class Found:
         self.phrases: dict[tuple[Numbered, int], list[int]] = {}
         self.spans: dict[tuple[Looked, int], list[Span]] = {}
         self.present: dict[Looked, Operand] = {}
+        self.chains: dict[object, bool] = {}
+        """Whether a chain holds: asked to find the topics, and again to say why."""
 
     def starts(self, term: Numbered, field: int) -> list[int]:
         """Return the rising positions in `field` at which the atoms of `term` stand one behind the other."""

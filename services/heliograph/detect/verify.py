@@ -24,7 +24,7 @@ class Check(Protocol):
         """Tell whether the node holds for the article."""
         ...
 
-    def reasons(self, found: Found) -> Iterator[Node]:
+    def reasons(self, found: Found) -> Iterator[Text]:
         """Yield the text nodes through which a node that holds does so, with the terms alone that are there.
 
         Evidence for their conjunction is evidence for the node, and is found faster than in the whole of a query whose
@@ -46,7 +46,7 @@ class _Text:
     def holds(self, found: Found) -> bool:
         return any(self.looked.anywhere(found, field) for field in self.fields)
 
-    def reasons(self, found: Found) -> Iterator[Node]:
+    def reasons(self, found: Found) -> Iterator[Text]:
         what = self.looked.present(found)
         assert isinstance(what, Term | Concept), "an or-group stands in chains alone"
         yield Text(what, self.node.field)
@@ -64,7 +64,10 @@ class _Chain:
         self.fields = _FIELDS[node.field]
 
     def holds(self, found: Found) -> bool:
-        return any(self._in(found, field) for field in self.fields)
+        known = found.chains.get(self)
+        if known is None:
+            known = found.chains[self] = any(self._in(found, field) for field in self.fields)
+        return known
 
     def _in(self, found: Found, field: int) -> bool:
         spans = []
@@ -75,7 +78,7 @@ class _Chain:
             spans.append(own)
         return holds(spans, self.chain.distance, ordered=self.chain.ordered)
 
-    def reasons(self, found: Found) -> Iterator[Node]:
+    def reasons(self, found: Found) -> Iterator[Text]:
         operands = tuple(looked.present(found) for looked in self.operands)
         chain = Chain(operands, self.chain.distance, self.chain.ordered, self.chain.position)
         yield Text(chain, self.node.field)
@@ -90,7 +93,7 @@ class _All:
     def holds(self, found: Found) -> bool:
         return all(check.holds(found) for check in self.checks)
 
-    def reasons(self, found: Found) -> Iterator[Node]:
+    def reasons(self, found: Found) -> Iterator[Text]:
         for check in self.checks:
             yield from check.reasons(found)
 
@@ -104,7 +107,7 @@ class _Any:
     def holds(self, found: Found) -> bool:
         return any(check.holds(found) for check in self.checks)
 
-    def reasons(self, found: Found) -> Iterator[Node]:
+    def reasons(self, found: Found) -> Iterator[Text]:
         for check in self.checks:
             if check.holds(found):
                 yield from check.reasons(found)
@@ -119,7 +122,7 @@ class _Not:
     def holds(self, found: Found) -> bool:
         return not self.check.holds(found)
 
-    def reasons(self, found: Found) -> Iterator[Node]:  # noqa: ARG002 - an absence is nowhere
+    def reasons(self, found: Found) -> Iterator[Text]:  # noqa: ARG002 - an absence is nowhere
         yield from ()
 
 
@@ -134,7 +137,7 @@ class _Value:
     def holds(self, found: Found) -> bool:
         return matches(self.node, found.view)
 
-    def reasons(self, found: Found) -> Iterator[Node]:  # noqa: ARG002 - values give no evidence
+    def reasons(self, found: Found) -> Iterator[Text]:  # noqa: ARG002 - values give no evidence
         yield from ()
 
 
@@ -173,7 +176,6 @@ class _Compiler:
         return self._concepts[key]
 
 
-def reasons_of(check: Check, found: Found) -> Node | None:
-    """Return a query whose evidence is that of the check, which holds; None where values alone are the reason."""
-    nodes = tuple(dict.fromkeys(check.reasons(found)))
-    return And(nodes) if nodes else None
+def reasons_of(check: Check, found: Found) -> tuple[Text, ...]:
+    """Return the text nodes whose evidence is that of the check, which holds; none where only values are the reason."""
+    return tuple(dict.fromkeys(check.reasons(found)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from heliograph.core.article import Evidence
@@ -39,9 +39,12 @@ def evidence(node: Node, view: View) -> tuple[Evidence, ...]:
     in a choice that is close enough, of a negation nothing. At most 5 pieces for a term of each part, the earliest, and
     50 in all: when there are more, each part of the query keeps its first ones. Title before text, then by place.
     """
-    if not matches(node, view):
-        return ()
-    parts = [list(_places(text, view)) for text in _holding(node, view)]
+    return evidence_of(_holding(node, view), view) if matches(node, view) else ()
+
+
+def evidence_of(reasons: Iterable[Text], view: View) -> tuple[Evidence, ...]:
+    """Return the evidence of a conjunction of text nodes each of which is known to hold."""
+    parts = [_places(text, view) for text in reasons]
     chosen: dict[_Place, None] = {}
     for rank in range(max(map(len, parts), default=0)):
         for places in parts:

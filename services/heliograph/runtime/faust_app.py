@@ -29,7 +29,7 @@ from heliograph.eventlog.port import Message
 from heliograph.runtime.kafka import Access, brokers
 from heliograph.runtime.stage import Step
 
-_log = structlog.get_logger("faust")
+_log = structlog.get_logger("runner")
 _GRACE = 3.0
 """Seconds that a rebalance, or a stop, waits for the batch in hand, so that it need not be done again."""
 _TICK = 0.2

@@ -48,7 +48,8 @@ class ShortLeases:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self.claim, self.record, self.retry, self.recover = outbox.claim, outbox.record, outbox.retry, outbox.recover
+        self.claim, self.record, self.release = outbox.claim, outbox.record, outbox.release
+        self.retry, self.recover = outbox.retry, outbox.recover
 
     def take(self, channel: str, now: datetime, limit: int, lease: float) -> Taken:
         return self._outbox.take(channel, now, limit, min(lease, LEASE))
