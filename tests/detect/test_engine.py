@@ -44,6 +44,7 @@ MakeTopic = Callable[..., CompiledTopic]
 FIELDS: list[TextField] = ["", "", "title", "text"]
 WORDS = ["iran", "iranian", "russia", "россия", "российский", "коридор", "коридору", "zəngəzur", "dəhlizi", "a", "or"]
 WORDS += ["Koridoru’nun", "Russia-Iran", "راه‌آهن", "და", "i\u0307ran", "რუსეთ-ირანის", "47", "—"]
+WORDS += ["Russia&nbsp;Iran", "&#1088;оссия"]
 FOLDED = [
     "iran",
     "iranian",

@@ -56,6 +56,7 @@ WORDS = (
     *("iran", "iranian", "ir", "corridor", "corridors", "treaty", "Koridoru'nun", "koridor", "anlaşması", "İran"),
     *("коридор", "коридора", "Зангезурский", "договор", "ё", "کریدور", "ایران", "معاهده", "միջանցք", "միջանցքի"),
     *("დერეფანი", "დერეფნის", "ზანგეზური", "2024", "a", "b", "b", LONG, LONG + "n", LONG + "nn", LONG + "nm"),
+    "iran&nbsp;treaty",
     *(WIDE, WIDE + "\U00010428", WIDE + "\U00010428\U00010429", WIDE + "\U00010429"),
 )
 TOKENS = tuple(dict.fromkeys(token for word in WORDS for token in fold(word).split()))

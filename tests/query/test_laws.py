@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,7 +56,9 @@ QUERY = st.recursive(
     ),
     max_leaves=8,
 )
-SENTENCE = st.lists(WORD | st.sampled_from(["aa-bb", "·", "road"]), max_size=14).map(" ".join)
+SENTENCE = st.lists(WORD | st.sampled_from(["aa-bb", "·", "road", "aa&nbsp;bb", "&#1082;оридора"]), max_size=14).map(
+    " ".join
+)
 
 
 def outcome(query: str) -> tuple[Node | None, QueryError | None]:
@@ -123,6 +126,24 @@ def test_case_and_normal_form_of_an_article_change_nothing(view: MakeView, query
         lambda it: unicodedata.normalize("NFKC", it),
     ):
         assert matches(node, view(change(text), change(title))) is plain
+
+
+@settings(max_examples=150, deadline=None)
+@given(query=QUERY, words=st.lists(WORD, min_size=1, max_size=8), data=st.data())
+def test_a_reference_left_over_is_its_character_and_evidence_stays_where_it_is_published(
+    view: MakeView, query: str, words: list[str], data: st.DataObject
+) -> None:
+    node = parsed(query)
+    if node is None:
+        return
+    meant = data.draw(st.sampled_from([" ", "\u00a0", "’", "-"])).join(words)
+    kept = data.draw(st.lists(st.booleans(), min_size=len(meant), max_size=len(meant)))
+    left = "".join(char if keep else f"&#{ord(char)};" for char, keep in zip(meant, kept, strict=True))
+    plain, escaped = view(meant, published=NOW), view(left, published=NOW)
+    assert matches(node, escaped) is matches(node, plain)
+    found, expected = evidence(node, escaped), evidence(node, plain)
+    assert [(piece.term, unescape(piece.text)) for piece in found] == [(piece.term, piece.text) for piece in expected]
+    assert all(left[piece.start : piece.end] == piece.text for piece in found)
 
 
 @settings(max_examples=150, deadline=None)

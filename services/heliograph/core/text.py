@@ -5,7 +5,8 @@ they take for part of a word stays in the word. `tokenize` cuts published text i
 form and the half-open range of code points in the text as published, so that evidence can point there.
 
 Laws, each held by a property test: folding twice changes nothing; a token's folded form is never empty and holds
-letters and digits alone; offsets rise and lie inside the text; upper case, NFC, NFD and NFKC spellings fold alike.
+letters and digits alone; offsets rise and lie inside the text; upper case, NFC, NFD and NFKC spellings fold alike; a
+character reference left over (`core.entities`) folds as its character.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import unicodedata
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
+
+from heliograph.core.entities import read
 
 # Signs inside a word that a reader does not see as letters: soft hyphen, combining grapheme joiner, Arabic letter
 # mark, zero-width joiner, bidi marks and isolates, word joiner, variation selectors, byte order mark, tatweel.
@@ -67,8 +70,17 @@ def tokenize(text: str) -> list[Token]:
 
     A hyphen, a dash and a zero-width non-joiner part words; an apostrophe does not, but what follows it is a suffix
     and is left out of the folded form (the range still covers it). A sign that stands for several words, such as an
-    Arabic ligature, gives several tokens with one range.
+    Arabic ligature, gives several tokens with one range. A character reference stands where it stands: `Iran&#8217;s`
+    is one token with the range of all of it.
     """
+    if "&" in text:
+        meant, places = read(text)
+        if meant is not text:
+            return [_make(Token, (each, places[start], places[end])) for each, start, end in _cut(meant)]
+    return _cut(text)
+
+
+def _cut(text: str) -> list[Token]:
     tokens: list[Token] = []
     add = tokens.append
     for found in _WORD.finditer(text):
@@ -105,6 +117,8 @@ def _fold_piece(piece: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _fold_known(piece: str) -> str:
+    if "&" in piece:
+        piece = read(piece)[0]
     return " ".join([folded for word in _WORD.findall(piece) for folded in _folded(word)])
 
 
