@@ -15,7 +15,7 @@ from heliograph.core.text import fold, tokenize
 SCRIPTS = (
     "abcIiİıəƏğĞşŞçÇöÖüÜäñ"  # Latin with Turkish and Azerbaijani letters
     "абвёЁйЙжЩъ"
-    "հևեվրԱԵՎՒյ"
+    "հևեվրԱԵՎՒյ՛՜՞"
     "აბცდძჰᲐᲑ"
     "ایيىکكآأإةهءئؤـ"
     "'’ -–\u200c\u00ad\u0301\u064e0٣۴5"
@@ -77,6 +77,7 @@ def test_a_token_folds_as_its_own_range_of_the_text_does(text: str) -> None:
         ("۱۴۰۳ ١٤٠٣ 1403", "1403 1403 1403"),
         ("Երևան ԵՐԵՎԱՆ Երեւան", "երեւան երեւան երեւան"),
         ("և", "եւ"),
+        ("Միջա՞նցք միջա՛նցք ՄԻՋԱՆՑՔ, ինչո՜ւ", "միջանցք միջանցք միջանցք ինչու"),
         ("ᲓᲔᲠᲔᲤᲐᲜᲘ დერეფანი", "დერეფანი დერეფანი"),
         ("Zange\u00adzur Zange\u200bzur", "zangezur zangezur"),
         ("North–South, Russia-Iran", "north south russia iran"),
