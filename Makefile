@@ -42,7 +42,7 @@ bench: $(STAMP) ## measure, and write docs/reference/benchmarks.md
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
 quality: $(STAMP) ## precision and recall of the default topics, with every miss and false alarm
-	$(BIN)/python tests/bench/quality.py $(ARGS)
+	$(BIN)/python tests/bench/quality.py --write $(ARGS)
 
 test-stack: $(STAMP) ## every test against real Kafka and Elasticsearch, which it starts and ends itself
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/stack -m 'not soak' $(ARGS)
