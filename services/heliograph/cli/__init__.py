@@ -23,7 +23,7 @@ import typer
 from heliograph import __version__
 from heliograph.errors import HeliographError, UsageError
 
-_NOT_VERBS = {"output", "common"}
+_NOT_VERBS = {"output", "common", "backtest"}
 
 
 def verbs() -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CONFIG_OPTION = typer.Option(None, "--config", metavar="FILE", help="Settings file (default: heliograph.toml).")
 DATA_OPTION = typer.Option(None, "--data", metavar="DIR", help="Data folder.")
+FOLDER_OPTION = typer.Option(None, "--topics", metavar="DIR", help="One more folder of topics/ and concepts/.")
 
 
 def load(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:

@@ -164,10 +164,15 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"in {span}" if seconds < 0 else f"{span} ago"
 
 
+def printable(text: str) -> str:
+    """Return a stranger's text without what moves the cursor, recolours the terminal or reorders the line."""
+    return text.translate(_NOT_PRINTED)
+
+
 def _printed(value: object, longest: int | None = None) -> Text:
     cell = _cell(value)
     shown = cell if longest is None or len(cell) <= longest else f"{cell[: longest - 1]}…"
-    return Text(shown.translate(_NOT_PRINTED))
+    return Text(printable(shown))
 
 
 def _safe_cell(cell: str) -> str:

@@ -1,4 +1,4 @@
-"""`heliograph topics`: list, validate and test the standing topics."""
+"""`heliograph topics`: list, validate, test and back-test the standing topics."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from pathlib import Path
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, definitions, load
+from heliograph.cli import backtest
+from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, FOLDER_OPTION, definitions, load
 from heliograph.cli.output import FORMAT_OPTION, Format, notes, show
-
-_FOLDER = typer.Option(None, "--topics", metavar="DIR", help="One more folder of topics/ and concepts/.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     group = typer.Typer(help="List, validate and test topics.", no_args_is_help=True)
     app.add_typer(group, name="topics")
+    backtest.add_to(group)
 
     @group.command("list")
     def list_topics(
         form: Format = FORMAT_OPTION,
-        folder: Path | None = _FOLDER,
+        folder: Path | None = FOLDER_OPTION,
         data: Path | None = DATA_OPTION,
         config: Path | None = CONFIG_OPTION,
     ) -> None:
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def check(
         form: Format = FORMAT_OPTION,
-        folder: Path | None = _FOLDER,
+        folder: Path | None = FOLDER_OPTION,
         data: Path | None = DATA_OPTION,
         config: Path | None = CONFIG_OPTION,
     ) -> None:
@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
     def test(
         topics: list[str] = typer.Argument(None, metavar="[TOPIC]...", help="Topics to test (default: all)."),
         form: Format = FORMAT_OPTION,
-        folder: Path | None = _FOLDER,
+        folder: Path | None = FOLDER_OPTION,
         data: Path | None = DATA_OPTION,
         config: Path | None = CONFIG_OPTION,
     ) -> None:
@@ -102,13 +102,3 @@ def register(app: typer.Typer) -> None:
         notes().print(f"{len(results)} examples, {failed} failed")
         if failed or found.errors or not results:
             raise typer.Exit(1)
-
-    @group.command()
-    def backtest(
-        topic: str = typer.Argument(help="Topic to replay over the archive."),
-        since: str = typer.Option("7d", "--since", help="How far back."),
-    ) -> None:
-        """Replay a topic over the archive (not in this release)."""
-        from heliograph.errors import UsageError
-
-        raise UsageError(f"topics backtest {topic} --since {since}: comes with a later release; try `topics test`")

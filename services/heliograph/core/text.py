@@ -22,8 +22,8 @@ from heliograph.core.entities import read
 # Signs inside a word that a reader does not see as letters: soft hyphen, combining grapheme joiner, Arabic letter
 # mark, zero-width joiner, bidi marks and isolates, word joiner, variation selectors, byte order mark, tatweel.
 _IGNORED = "\u00ad\u034f\u061c\u200b\u200d\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u0640\ufe00-\ufe0f\ufeff"
-# Combining marks: general, Cyrillic titlo, Arabic vowel signs, dagger alef and Quranic marks, half marks. Armenian marks
-# of stress, exclamation and question are no combining characters, yet stand above the last vowel of a word.
+# Combining marks: general, Cyrillic titlo, Arabic vowel signs, dagger alef and Quranic marks, half marks. The Armenian
+# marks of stress, exclamation and question are no combining characters, yet stand above the last vowel of a word.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u055b\u055c\u055e\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
     "\u06df-\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
