@@ -11,7 +11,7 @@ import pytest
 from tests.bench.quality import HEADLINES, Report, corpus_files, measure, read_cases
 
 from heliograph.core.article import Article
-from heliograph.detect.concepts import LANGUAGES
+from heliograph.core.languages import SHIPPED as LANGUAGES
 from heliograph.detect.engine import Engine
 from heliograph.detect.examples import ExampleResult, check_definitions, run_examples
 from heliograph.detect.files import defaults_folder, load_definitions

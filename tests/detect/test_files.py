@@ -70,7 +70,7 @@ def test_one_bad_file_stops_nothing_but_itself_and_what_names_it(folder: Folder)
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        ("id: x\nname: X\nterms:\n  en: [a]\n  de: [b]\n", 5, "unknown language `de`"),
+        ("id: x\nname: X\nterms:\n  en: [a]\n  rus: [b]\n", 5, "unknown language `rus`"),
         ("id: x\nname: X\nterms:\n  en:\n    - good\n    - ''\n", 6, "empty term"),
         ("id: x\nname: X\nterms:\n  en:\n    - good\n    - '—!'\n", 6, "folds to nothing"),
         ("id: x\nname: X\nterms:\n  en:\n    - Iran\n    - İRAN\n", 6, "says the same as `Iran`"),
@@ -109,7 +109,7 @@ def test_a_bad_concept_file_is_refused_with_its_line(folder: Folder, content: st
         ("id: x\nname: X\nquery: 'a and published >= now-7d'\n", 3, "now"),
         ("id: x\nname: X\nquery: a\nseverity: urgent\n", 4, "unknown severity"),
         ("id: x\nname: X\nquery: a\nexamples:\n  hit: []\n", 5, "unknown key `examples.hit`"),
-        ("id: x\nname: X\nquery: a\nexamples:\n  match:\n    - {lang: de, text: a}\n", 6, "unknown language `de`"),
+        ("id: x\nname: X\nquery: a\nexamples:\n  match:\n    - {lang: rus, text: a}\n", 6, "unknown language `rus`"),
         ("id: x\nname: X\nquery: a\nexamples:\n  match:\n    - {lang: en}\n", 6, "needs `lang` and `text`"),
         ("id: x\nname: X\n", 1, "`query` is missing"),
     ],

@@ -14,7 +14,7 @@ import structlog
 from heliograph.assembly.world import World
 from heliograph.core.event import ARTICLES, DEAD_LETTERS, FLAGGED, MATCHES
 from heliograph.detect.engine import Engine
-from heliograph.detect.files import Definitions, load_definitions
+from heliograph.detect.files import KINDS, Definitions, load_definitions
 from heliograph.errors import LogUnavailable
 
 _log = structlog.get_logger("upkeep")
@@ -104,9 +104,13 @@ class Definers:
     def reload(self) -> Definitions:
         """Read the files and put them in force."""
         before, found = self._world.definitions, load_definitions(self._world.folders)
-        broken = {Path(error.place.partition(":")[0]).stem for error in found.errors}
+        files = [Path(error.place.partition(":")[0]) for error in found.errors]
         for error in found.errors:
             _log.error("definition is wrong; what was in force stays", error=str(error))
+        if any(file.parent.name == "languages" for file in files):
+            # Every topic would lose the language.
+            return before
+        broken = {file.stem for file in files}
         kept = {name: before.compiled[name] for name in broken & before.compiled.keys() - found.compiled.keys()}
         merged = replace(
             found,
@@ -119,7 +123,7 @@ class Definers:
         return merged
 
     def _stamp(self) -> tuple[tuple[str, int, int], ...]:
-        folders = [folder / kind for folder in self._world.folders for kind in ("topics", "concepts")]
+        folders = [folder / kind for folder in self._world.folders for kind in KINDS]
         files = sorted(path for folder in folders for path in folder.glob("*.y*ml"))
         stats = [(str(path), path.stat()) for path in files if path.exists()]
         return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)

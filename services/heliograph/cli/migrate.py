@@ -83,10 +83,12 @@ def _require_nobody(data: Path) -> None:
 
 
 def _next_steps(data: Path) -> str:
-    files = [path for kind in ("topics", "concepts") for path in (data / kind).glob("*.y*ml")]
+    from heliograph.detect.files import KINDS
+
+    files = [path for kind in KINDS for path in (data / kind).glob("*.y*ml")]
+    folders = " and ".join(f"{data}/{kind}" for kind in dict.fromkeys(path.parent.name for path in files))
     copy = (
-        f"copy {len(files)} files of {data}/topics and {data}/concepts into the data folder of every machine that "
-        "runs detect, alert or web; "
+        f"copy {len(files)} files of {folders} into the data folder of every machine that runs detect, alert or web; "
         if files
         else ""
     )

@@ -1,4 +1,4 @@
-"""Concepts: one thing by all the names it has in seven languages, in a file of its own.
+"""Concepts: one thing by all the names it has in any language, in a file of its own.
 
     id: zangezur-corridor
     name: Zangezur corridor
@@ -16,11 +16,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from heliograph.detect.yamlfile import Located
+from heliograph.core.languages import KNOWN, unknown
+from heliograph.detect.yamlfile import KeyPath, Located
 from heliograph.errors import QueryError
 from heliograph.query.terms import ConceptTerm, parse_terms
 
-LANGUAGES = ("en", "ru", "az", "tr", "hy", "fa", "ka")
 MAX_TERMS = 1_000
 _KEYS = ("id", "name", "description", "terms")
 
@@ -54,12 +54,9 @@ def concept_from(file: Located) -> ConceptFile:
         raise file.error("terms must map languages to lists, such as `en: [zangezur corridor*]`", "terms")
     found: dict[str, tuple[str, ...]] = {}
     for language, listed in terms.items():
-        if language not in LANGUAGES:
-            known = ", ".join(LANGUAGES)
-            raise file.error(f"unknown language `{language}`: known are {known}", "terms", language)
-        if not isinstance(listed, list):
-            raise file.error(f"terms.{language} must be a list", "terms", language)
-        found[language] = _checked(file, language, listed)
+        if language not in KNOWN:
+            raise file.error(unknown(language), "terms", language)
+        found[language] = read_terms(file, language, listed, language)
     if not any(found.values()):
         raise file.error("there is no term in any language: nothing could ever match", "terms")
     if sum(map(len, found.values())) > MAX_TERMS:
@@ -73,23 +70,30 @@ def concept_from(file: Located) -> ConceptFile:
     )
 
 
-def _checked(file: Located, language: str, listed: list[object]) -> tuple[str, ...]:
+def read_terms(file: Located, language: str, listed: object, key: str) -> tuple[str, ...]:
+    """Return the terms in `language` that stand under `terms.KEY`. Raises DefinitionError as `concept_from` does."""
+    if not isinstance(listed, list):
+        raise file.error(f"terms.{key} must be a list", "terms", key)
     seen: dict[object, str] = {}
     for index, term in enumerate(listed):
-        at = ("terms", language, index)
+        at = ("terms", key, index)
         if not isinstance(term, str) or not term.strip():
-            raise file.error(f"an empty term under `{language}`: remove it or quote it", *at)
-        try:
-            parsed = parse_terms(term, language)
-        except QueryError as error:
-            raise file.error(f"term `{term}`: {error}", *at) from error
-        if not parsed:
-            raise file.error(f"term `{term}` folds to nothing: it has neither letters nor digits", *at)
-        atoms = parsed[0].atoms
+            raise file.error(f"an empty term under `{key}`: remove it or quote it", *at)
+        atoms = _atoms(file, term, language, at)
         if atoms in seen:
             raise file.error(f"term `{term}` says the same as `{seen[atoms]}` above: remove one", *at)
         seen[atoms] = term
     return tuple(term for term in listed if isinstance(term, str))
+
+
+def _atoms(file: Located, term: str, language: str, at: KeyPath) -> object:
+    try:
+        parsed = parse_terms(term, language)
+    except QueryError as error:
+        raise file.error(f"term `{term}`: {error}", *at) from error
+    if not parsed:
+        raise file.error(f"term `{term}` folds to nothing: it has neither letters nor digits", *at)
+    return parsed[0].atoms
 
 
 def check_keys(file: Located, known: tuple[str, ...], *, required: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
-"""Finds topic and concept files: the shipped ones, then the user's own, which win by id.
+"""Finds topic, concept and language files: the shipped ones, then the user's own, which win by id.
 
-    FOLDER/concepts/NAME.yaml    FOLDER/topics/NAME.yaml
+    FOLDER/concepts/NAME.yaml    FOLDER/languages/CODE.yaml    FOLDER/topics/NAME.yaml
 
 One bad file stops nothing but itself and the topics that name its concept: everything that is right is returned beside
 the list of what is wrong.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from heliograph.detect.concepts import ConceptFile, concept_from
+from heliograph.detect.languages import LanguageFile, add_language, language_from
 from heliograph.detect.topic import CompiledTopic, Topic, compile_topic, topic_from
 from heliograph.detect.yamlfile import Located, read
 from heliograph.errors import DefinitionError
@@ -42,6 +43,10 @@ class Definitions:
         return self
 
 
+KINDS = ("topics", "concepts", "languages")
+"""Subfolders that are read."""
+
+
 def defaults_folder() -> Path:
     """Return the folder of the definitions that are shipped."""
     return Path(str(files("heliograph").joinpath("defaults")))
@@ -55,10 +60,14 @@ def load_definitions(folders: Sequence[Path]) -> Definitions:
     """
     errors: list[DefinitionError] = []
     concepts: dict[str, ConceptFile] = {}
+    languages: dict[str, LanguageFile] = {}
     topics: dict[str, Topic] = {}
     for folder in folders:
         concepts.update(_read_all(folder / "concepts", concept_from, errors))
+        languages.update(_read_all(folder / "languages", language_from, errors))
         topics.update(_read_all(folder / "topics", topic_from, errors))
+    for language in languages.values():
+        add_language(concepts, language, errors)
     compiled: dict[str, CompiledTopic] = {}
     for name, topic in topics.items():
         try:
@@ -68,7 +77,7 @@ def load_definitions(folders: Sequence[Path]) -> Definitions:
     return Definitions(concepts, topics, compiled, tuple(errors))
 
 
-Defined = TypeVar("Defined", ConceptFile, Topic)
+Defined = TypeVar("Defined", ConceptFile, LanguageFile, Topic)
 
 
 def _read_all(folder: Path, make: Callable[[Located], Defined], errors: list[DefinitionError]) -> dict[str, Defined]:

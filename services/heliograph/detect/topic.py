@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from heliograph.detect.concepts import LANGUAGES, ConceptFile, check_keys
+from heliograph.core.languages import KNOWN, unknown
+from heliograph.detect.concepts import ConceptFile, check_keys
 from heliograph.detect.pivot import Pivot, pivot_of
 from heliograph.detect.yamlfile import Located
 from heliograph.errors import DefinitionError, QueryError
@@ -98,8 +99,8 @@ def _examples(file: Located, listed: Any, key: str) -> Iterator[Example]:  # noq
         at = ("examples", key, index)
         if not isinstance(each, dict) or not {"lang", "text"} <= set(each) <= {"lang", "text", "title"}:
             raise file.error("an example needs `lang` and `text`, and may have a `title`", *at)
-        if each["lang"] not in LANGUAGES:
-            raise file.error(f"unknown language `{each['lang']}`: known are {', '.join(LANGUAGES)}", *at, "lang")
+        if each["lang"] not in KNOWN:
+            raise file.error(unknown(each["lang"]), *at, "lang")
         if not all(isinstance(text, str) for text in each.values()) or not each["text"].strip():
             raise file.error("an example's `text` must be a text, and not empty", *at, "text")
         yield Example(**each, line=file.lines.get(at, 0))

@@ -14,6 +14,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from heliograph.core.languages import BY_SCRIPT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,12 +51,6 @@ _WORDS_OF: Final = {
     "fa": "و در به از که این را با است برای آن یک خود تا کرد شد های می",
 }
 _SMALL_WORDS: Final = {language: frozenset(words.split()) for language, words in _WORDS_OF.items()}
-_LANGUAGES_OF: Final = {
-    "cyrillic": "ru uk bg be mk sr kk ky tg mn tt ba os ce ab uz",
-    "arabic": "fa ar ur ps ckb ku ug sd",
-    "latin": "en az tr de fr es it pt nl pl ro cs sk hu sv no da fi et lv lt hr sl sq bs sr id ms uz tk ku eo ca gl",
-}
-_BY_SCRIPT: Final = {script: frozenset(languages.split()) for script, languages in _LANGUAGES_OF.items()}
 _ALIASES: Final = {"azb": "az", "arz": "ar", "iw": "he", "in": "id", "nb": "no", "nn": "no", "pes": "fa"}
 _LONGER_CODES: Final = {
     "eng": "en", "rus": "ru", "aze": "az", "tur": "tr", "hye": "hy", "arm": "hy", "kat": "ka", "geo": "ka", "per": "fa",
@@ -94,7 +90,7 @@ def detect_language(text: str, hint: str = "") -> str:
     sure = _by_letters(sample, script, words)
     if sure:
         return sure
-    fitting = hint if hint in _BY_SCRIPT[script] else ""
+    fitting = hint if hint in BY_SCRIPT[script] else ""
     if letters < _SHORT and fitting:
         return fitting
     return _by_model(" ".join(words), script, fitting, letters)
@@ -144,7 +140,7 @@ def _by_model(text: str, script: str, hint: str, letters: int) -> str:
     for label, chance in zip(labels, chances, strict=True):
         language = label.removeprefix("__label__")
         language = _ALIASES.get(language, language)
-        if language in _BY_SCRIPT[script]:
+        if language in BY_SCRIPT[script]:
             scores[language] = scores.get(language, 0.0) + chance
     if script == "cyrillic":
         _weigh(scores, "uk", bool(_UKRAINIAN.search(text)))

@@ -51,12 +51,13 @@ def stem_languages(token: str, language: str = "") -> tuple[str, ...]:
     """Return the languages whose stems are tried for a folded token written in `language` (empty: not known).
 
     That language alone, where it has stems and the script is its own; else every language that has stems in the
-    token's script. Empty where there is none: `~word` is then a prefix, see `prefix_of`.
+    token's script. Empty where there is none, or the language is one that no stems are known of: `~word` is then a
+    prefix, see `prefix_of`.
     """
     script = _script(token)
     if _SCRIPT_OF.get(language) == script:
         return (language,)
-    if _NO_STEMS.get(language) == script:
+    if _NO_STEMS.get(language) == script or (language and language not in (*STEM_LANGUAGES, *_NO_STEMS)):
         return ()
     return _BY_SCRIPT.get(script, ())
 
