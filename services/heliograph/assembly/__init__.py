@@ -10,6 +10,7 @@ found.py           the indexes as the command line searches them
 pages.py           everything -> what the web pages need
 live.py            index stage, or the log -> live list
 upkeep.py          what servers lack, retention, and topics edited while the program runs
+backtest.py        a topic, or its draft, over what is archived
 replay.py          the log -> a stage, once more
 replay_detect.py   the same for detection, compared with what was recorded
 replay_alerts.py   the same for the policies, in a dry run

@@ -5,6 +5,7 @@
     codec.py     envelope <-> bytes, with schema versions and upcasters
     text.py      one folding and one tokeniser, with offsets back into the text as published
     entities.py  character references left over in such text, `&nbsp;` or `&#8217;`, read as characters
+    languages.py the codes of languages: shipped for, and told apart
     url.py       one spelling for each web address
     ids.py       every deterministic id, and why it is what it is
 

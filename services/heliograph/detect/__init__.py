@@ -1,7 +1,8 @@
 """Standing topics: which articles each asks for, and why.
 
 topic.py     Topic and its file; versions by content; a topic compiled
-concepts.py  concept files: terms in seven languages behind one name
+concepts.py  concept files: terms in any language behind one name
+languages.py language files: one more language for the concepts that are there
 yamlfile.py  the safe subset of YAML, with the line of every value
 files.py     finds shipped and user's files; a user's file wins by id
 atoms.py     the distinct words, prefixes and stems of all topics; from a spelling to the atoms in it
