@@ -46,8 +46,8 @@ from heliograph.query.tree import (
     Text,
 )
 
-EXAMPLES, TREES, DOCUMENTS, PAGE = 42, 50, 40, 25
-"""Examples of a normal run; trees and documents in each: 2,100 pairs of a query and a set of documents."""
+EXAMPLES, TREES, DOCUMENTS, PAGE = 200, 50, 40, 25
+"""Examples of a normal run; trees and documents in each: 10,000 pairs of a query and a set of documents."""
 
 LONG = "n" * (LONGEST - 1)
 # Elasticsearch keeps less of a word: those around its limit, of letters that are two units of UTF-16 each.
