@@ -68,16 +68,16 @@ def maven(environment: Mapping[str, str]) -> str:
     """Return where Maven is. Raises StackError where it is not installed."""
     found = shutil.which("mvn", path=environment.get("PATH", ""))
     if found is None:
-        raise StackError("Kafka and Elasticsearch are fetched by Maven, and mvn is not on the path; install it")
+        raise StackError("the servers are fetched by Maven, and mvn is not on the path; install it")
     return found
 
 
-def fetch(pom: Path, into: Path, what: str, environment: Mapping[str, str]) -> None:
+def fetch(pom: Path, into: Path, what: str, environment: Mapping[str, str], *, size: str = "45 MB") -> None:
     """Copy all that a pom depends on at run time into a folder. Raises StackError with what Maven said."""
     # Strict: a file that does not match its published checksum is an error.
     options = ["--batch-mode", "--strict-checksums", f"-DoutputDirectory={into}", "-DincludeScope=runtime"]
     command = [maven(environment), *options, "-f", str(pom), PLUGIN]
-    say(f"fetching {what} (45 MB, once)")
+    say(f"fetching {what} ({size}, once)")
     errors: list[str] = []
     count = 0
     with subprocess.Popen(

@@ -121,10 +121,11 @@ def run(sizes: Sequence[int] = SIZES, count: int = 1_000, seed: int = 7) -> dict
     stream = articles(count, words, chance)
     made = topics(max([0, *(size for size in sizes if size > 2)]) + 1, words, chance)
     shipped = list(load_definitions([defaults_folder()]).strict().compiled.values())
-    return {str(size): _measure(shipped if size == 2 else made[:size], made[-1], stream) for size in sizes}
+    return {str(size): measured(shipped if size == 2 else made[:size], made[-1], stream) for size in sizes}
 
 
-def _measure(standing: list[CompiledTopic], extra: CompiledTopic, stream: list[Article]) -> dict[str, float]:
+def measured(standing: list[CompiledTopic], extra: CompiledTopic, stream: list[Article]) -> dict[str, float]:
+    """Return the figures of the topics over the articles; `extra` is added last."""
     tracemalloc.start()
     Engine(standing)
     memory = tracemalloc.get_traced_memory()[1] / 1e6

@@ -51,6 +51,13 @@ BENCHES = (
             _below("adding one topic to 10,000, ms", 10, "10000.add_one_ms"),
         ),
     ),
+    Bench(
+        "monitor",
+        "bench_monitor.run()",
+        "Our matcher beside Lucene Monitor 9.11.1: the same made-up topics and articles, matches without evidence, "
+        "articles a CPU-second; the better of its two ways counts.",
+        (_least("10,000 topics, times Lucene Monitor in batches or one by one", 10, "10000.ratio"),),
+    ),
     Bench("log", "bench_log.run()", "Appends and reads of 3 kB events, each append on disk when it returns."),
     Bench(
         "latency",

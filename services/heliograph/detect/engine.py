@@ -110,9 +110,7 @@ class Engine:
         entries = self._atoms.entries({*title, *text})
         atoms = {number for _, hits in entries.values() for _, numbers in hits for number in numbers}
         called = self._registry.called(atoms, view)
-        if not called:
-            return Found(view, {}, {}), []
-        found = Found(view, _positions(title, entries), _positions(text, entries))
+        found = Found(view, atoms, lambda: (_positions(title, entries), _positions(text, entries)))
         return found, [called[name] for name in sorted(called) if called[name].check.holds(found)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 from heliograph.query.chains import Span
@@ -21,18 +22,31 @@ Numbered = tuple[int, ...]
 
 
 class Found:
-    """What one pass over an article found, and what has been worked out from it so far."""
+    """What one pass over an article found, and what has been worked out from it so far.
 
-    __slots__ = ("chains", "fields", "phrases", "present", "spans", "view")
+    Most topics that an article calls up are denied by the atoms alone, so that positions wait until they are asked for.
+    """
 
-    def __init__(self, view: View, title: Positions, text: Positions) -> None:
+    __slots__ = ("_fields", "_pieces", "atoms", "chains", "phrases", "present", "spans", "view")
+
+    def __init__(self, view: View, atoms: AbstractSet[int], pieces: Callable[[], tuple[Positions, Positions]]) -> None:
         self.view = view
-        self.fields = (title, text)
+        self.atoms = atoms
+        """The atoms that stand anywhere in the article."""
+        self._pieces = pieces
+        self._fields: tuple[Positions, Positions] | None = None
         self.phrases: dict[tuple[Numbered, int], list[int]] = {}
         self.spans: dict[tuple[Looked, int], list[Span]] = {}
         self.present: dict[Looked, Operand] = {}
         self.chains: dict[object, bool] = {}
         """Whether a chain holds: asked to find the topics, and again to say why."""
+
+    @property
+    def fields(self) -> tuple[Positions, Positions]:
+        """Where the atoms stand, in the title and in the text."""
+        if self._fields is None:
+            self._fields = self._pieces()
+        return self._fields
 
     def starts(self, term: Numbered, field: int) -> list[int]:
         """Return the rising positions in `field` at which the atoms of `term` stand one behind the other."""
@@ -71,15 +85,24 @@ class Looked:
         self.phrases = _by_first(dict.fromkeys(term for term in self.terms.values() if len(term) > 1), _itself)
         self.firsts = _by_first(self.terms.items(), lambda item: item[1])
 
-    def anywhere(self, found: Found, field: int) -> bool:
-        """Tell whether one of the terms stands in `field`."""
-        positions = found.fields[field].keys()
-        # Of views, the shorter side is walked; of a set and a dict, always the dict.
-        if not positions.isdisjoint(self.single):
+    def anywhere(self, found: Found) -> bool:
+        """Tell whether one of the terms stands in the title or in the text."""
+        if not self.single.isdisjoint(found.atoms):
             return True
-        return any(
-            found.starts(phrase, field) for first in positions & self.phrases.keys() for phrase in self.phrases[first]
-        )
+        if not self.phrases or found.atoms.isdisjoint(self.phrases):
+            return False
+        return self._has_phrase(found, TITLE) or self._has_phrase(found, TEXT)
+
+    def within(self, found: Found, field: int) -> bool:
+        """Tell whether one of the terms stands in `field`."""
+        # Of views, the shorter side is walked; of a set and a dict, always the dict.
+        if not found.fields[field].keys().isdisjoint(self.single):
+            return True
+        return self._has_phrase(found, field)
+
+    def _has_phrase(self, found: Found, field: int) -> bool:
+        firsts = found.fields[field].keys() & self.phrases.keys()
+        return any(found.starts(phrase, field) for first in firsts for phrase in self.phrases[first])
 
     def spans(self, found: Found, field: int) -> list[Span]:
         """Return where the terms stand in `field`: rising, without repetition."""

@@ -44,7 +44,9 @@ class _Text:
         self.fields = _FIELDS[node.field]
 
     def holds(self, found: Found) -> bool:
-        return any(self.looked.anywhere(found, field) for field in self.fields)
+        if len(self.fields) > 1:
+            return self.looked.anywhere(found)
+        return self.looked.within(found, self.fields[0])
 
     def reasons(self, found: Found) -> Iterator[Text]:
         what = self.looked.present(found)
@@ -66,7 +68,9 @@ class _Chain:
     def holds(self, found: Found) -> bool:
         known = found.chains.get(self)
         if known is None:
-            known = found.chains[self] = any(self._in(found, field) for field in self.fields)
+            # That an operand stands nowhere shows without any position.
+            there = all(looked.anywhere(found) for looked in self.operands)
+            known = found.chains[self] = there and any(self._in(found, field) for field in self.fields)
         return known
 
     def _in(self, found: Found, field: int) -> bool:
@@ -91,7 +95,11 @@ class _All:
         self.checks = checks
 
     def holds(self, found: Found) -> bool:
-        return all(check.holds(found) for check in self.checks)
+        # A loop: in a pass over ten thousand topics a generator is what takes most of the time.
+        for check in self.checks:  # noqa: SIM110
+            if not check.holds(found):
+                return False
+        return True
 
     def reasons(self, found: Found) -> Iterator[Text]:
         for check in self.checks:
@@ -105,7 +113,10 @@ class _Any:
         self.checks = checks
 
     def holds(self, found: Found) -> bool:
-        return any(check.holds(found) for check in self.checks)
+        for check in self.checks:  # noqa: SIM110 - as above
+            if check.holds(found):
+                return True
+        return False
 
     def reasons(self, found: Found) -> Iterator[Text]:
         for check in self.checks:
