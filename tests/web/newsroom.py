@@ -127,6 +127,7 @@ class Newsroom:
             add_feed=self.add_feed,
             remove_feed=self.remove_feed,
             topics=lambda: TOPICS,
+            concepts=lambda: {"corridor": "Transport corridor", "treaty": "Treaty"},
             alerts=lambda limit: self.alerts[:limit],
             channels=lambda: (ChannelRow("desk", "webhook", "https://hooks.example"), ChannelRow("broken", "webhook")),
             test_channel=self.test_channel,

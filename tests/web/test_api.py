@@ -69,6 +69,27 @@ def test_histogram_and_facets_count_what_search_finds(client: Any) -> None:
     assert len(facets["language"]) == 2
 
 
+def test_what_may_stand_in_a_query_is_proposed_with_counts(client: Any) -> None:
+    found = get(client, "/api/v1/complete?q=" + quote("topic: cor"))
+    assert (found["start"], found["end"]) == (7, 10)
+    (item,) = found["items"]
+    assert (item["text"], item["kind"]) == ("corridors", "value")
+    assert item["detail"].startswith("South Caucasus transport corridors, ")
+    countries = get(client, "/api/v1/complete?q=" + quote("country: "))["items"]
+    counted = get(client, "/api/v1/facets?fields=country")["facets"]["country"]
+    assert [item["text"] for item in countries] == [value["value"] for value in counted]
+    assert countries[0]["detail"] == f"{counted[0]['count']} articles"
+
+
+def test_a_place_inside_a_query_is_completed(client: Any) -> None:
+    query = quote("@tr and iran")
+    assert get(client, f"/api/v1/complete?q={query}&at=3")["items"][0]["text"] == "@treaty"
+    assert get(client, f"/api/v1/complete?q={query}&at=0")["items"][0]["kind"] == "field"
+    assert get(client, "/api/v1/complete")["items"][0]["kind"] == "field"
+    assert get(client, "/api/v1/complete?q=" + quote('"tr'))["items"] == []
+    assert client("GET", f"/api/v1/complete?q={query}&at=x")[0] == 400
+
+
 def test_an_article_comes_with_all_evidence(client: Any) -> None:
     item = get(client, "/api/v1/search?limit=1")["items"][0]
     document = get(client, f"/api/v1/articles/{item['id']}")

@@ -189,6 +189,7 @@ def web_deps(
         add_feed=rows.add_feed,
         remove_feed=rows.remove_feed,
         topics=rows.topics,
+        concepts=lambda: {name: concept.name for name, concept in world.definitions.concepts.items()},
         alerts=rows.alerts,
         channels=rows.channels,
         test_channel=rows.test_channel,

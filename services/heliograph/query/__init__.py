@@ -8,6 +8,7 @@
     check.py       refuses what could hold by absence alone
     parse.py       all of it: text -> tree, or an error with its position
     render.py      that error, with a caret under the place
+    complete.py    what may stand where a query is being written
 
     tree.py        the tree: frozen nodes, already folded, concepts already resolved
     unparse.py     a tree as query text again, and as an outline for people

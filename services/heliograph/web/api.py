@@ -15,13 +15,14 @@ from starlette.routing import BaseRoute, Route
 
 from heliograph.errors import Unavailable, UsageError
 from heliograph.web.ask import Asker, blank_feed
-from heliograph.web.decide import ParameterError, read_int
+from heliograph.web.decide import ParameterError, read_int, read_query
 from heliograph.web.deps import WebDeps
 from heliograph.web.port import NewFeed
 from heliograph.web.present import FACET_TITLES, redact
 from heliograph.web.shapes import (
     AlertsAnswer,
     ChannelAnswer,
+    CompletionAnswer,
     ErrorAnswer,
     ErrorBody,
     FacetsAnswer,
@@ -31,6 +32,7 @@ from heliograph.web.shapes import (
     HistogramAnswer,
     HistogramBucket,
     SearchAnswer,
+    Suggested,
     TopicsAnswer,
     item_of,
 )
@@ -57,6 +59,7 @@ class Api:
             Route(f"{PREFIX}/search", self.search),
             Route(f"{PREFIX}/histogram", self.histogram),
             Route(f"{PREFIX}/facets", self.facets),
+            Route(f"{PREFIX}/complete", self.complete),
             Route(f"{PREFIX}/articles/{{id}}", self.article),
             Route(f"{PREFIX}/topics", self.topics),
             Route(f"{PREFIX}/feeds", self.feeds, methods=["GET"]),
@@ -95,6 +98,14 @@ class Api:
             for field, values in counts.facets.items()
         }
         return answer(FacetsAnswer(total=counts.total, facets=facets))
+
+    def complete(self, request: Request) -> Response:
+        query = read_query(request.query_params)
+        written = request.query_params.get("at", "")
+        at = 0 if written == "0" else read_int("at", written, default=len(query), most=max(1, len(query)))
+        found = self.asker.complete(query, at)
+        items = tuple(Suggested(text=one.text, kind=one.kind, detail=one.detail) for one in found.items)
+        return answer(CompletionAnswer(start=found.start, end=found.end, items=items))
 
     def article(self, request: Request) -> Response:
         document = self.deps.searches.get(request.path_params["id"])

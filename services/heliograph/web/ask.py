@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from heliograph.errors import QueryError
+from heliograph.query.complete import Completion, complete
 from heliograph.query.tree import Node
 from heliograph.web.decide import Params, read_params
 from heliograph.web.deps import WebDeps
 from heliograph.web.port import AlertRow, Ask, Counts, FeedRow, Found
-from heliograph.web.present import redact
+from heliograph.web.present import FACET_TITLES, redact
 from heliograph.web.shapes import Topic, make_topic
 
 _MANY = 10_000
@@ -56,6 +57,23 @@ class Asker:
         """Count everything that the parameters find, whatever page they are on. Raises QueryError, IndexUnavailable."""
         ask = replace(self.ask(params), cursor="")
         return self._deps.searches.aggregate(params.scope, ask, facets=facets, buckets=buckets, size=size)
+
+    def complete(self, query: str, at: int) -> Completion:
+        """Return what may stand at a place of a query. Raises IndexUnavailable."""
+        return complete(query, at, concepts=self._deps.concepts(), values=self._values)
+
+    def _values(self, field: str) -> list[tuple[str, str]]:
+        """Return the values of a field among flagged articles, the most frequent first, topics with their names."""
+        if field not in FACET_TITLES:
+            return []
+        names = {row.id: row.name for row in self._deps.topics()} if field == "topic" else {}
+        found = self._deps.searches.aggregate("flagged", Ask(), facets=(field,), buckets=1, size=_MANY)
+        counted = dict(found.facets.get(field, ()))
+        # A topic that has found nothing yet is one to ask for all the same.
+        return [
+            (value, ", ".join(part for part in (names.get(value, ""), f"{counted.get(value, 0):,} articles") if part))
+            for value in dict.fromkeys((*counted, *names))
+        ]
 
     def topics(self) -> tuple[Topic, ...]:
         """Return every topic with what it flagged in all, in 7 days and in 24 hours. Raises IndexUnavailable."""

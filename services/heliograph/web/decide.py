@@ -59,12 +59,7 @@ class Params:
 
 def read_params(given: Mapping[str, str], now: datetime, *, default_limit: int = 50) -> Params:
     """Check the parameters q, since, until, scope, sort, limit and cursor; raise ParameterError or QueryError."""
-    q = given.get("q", "").strip()
-    if len(q) > MAX_QUERY:
-        raise QueryError(
-            f"the query has {len(q)} characters, {MAX_QUERY} are allowed: split it, or save parts of it as concepts",
-            position=MAX_QUERY,
-        )
+    q = read_query(given).strip()
     cursor = given.get("cursor", "")
     if len(cursor) > MAX_CURSOR:
         raise ParameterError("cursor: not one of ours: start again without it", expected=("the `next` of a page",))
@@ -83,6 +78,17 @@ def read_params(given: Mapping[str, str], now: datetime, *, default_limit: int =
         limit=read_int("limit", given.get("limit", ""), default=default_limit, most=MAX_LIMIT),
         cursor=cursor,
     )
+
+
+def read_query(given: Mapping[str, str]) -> str:
+    """Return `q` as it was sent. Raises QueryError where it is too long."""
+    q = given.get("q", "")
+    if len(q) > MAX_QUERY:
+        raise QueryError(
+            f"the query has {len(q)} characters, {MAX_QUERY} are allowed: split it, or save parts of it as concepts",
+            position=MAX_QUERY,
+        )
+    return q
 
 
 def read_time(name: str, text: str, now: datetime) -> datetime | None:

@@ -43,6 +43,8 @@ class WebDeps:
     remove_feed: Callable[[str], bool]
     """False where there is no such feed."""
     topics: Callable[[], Sequence[TopicRow]]
+    concepts: Callable[[], Mapping[str, str]]
+    """Names of the concepts that a query may ask for, by id."""
     alerts: Callable[[int], Sequence[AlertRow]]
     """The newest alerts, at most so many."""
     channels: Callable[[], Sequence[ChannelRow]]

@@ -74,6 +74,22 @@ class FacetsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     facets: dict[str, tuple[FacetValue, ...]]
 
 
+class Suggested(msgspec.Struct, frozen=True, kw_only=True):
+    """One text that may stand there; `kind` is `field`, `value`, `concept` or `operator`."""
+
+    text: str
+    kind: str
+    detail: str
+
+
+class CompletionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Suggestions, each to be put in place of the code points of the query from `start` to before `end`."""
+
+    start: int
+    end: int
+    items: tuple[Suggested, ...]
+
+
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One standing topic with what it flagged: ever (as far as kept), in 7 days, in 24 hours."""
 
