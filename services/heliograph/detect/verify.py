@@ -95,8 +95,7 @@ class _All:
         self.checks = checks
 
     def holds(self, found: Found) -> bool:
-        # A loop: in a pass over ten thousand topics a generator is what takes most of the time.
-        for check in self.checks:  # noqa: SIM110
+        for check in self.checks:  # noqa: SIM110 - over ten thousand topics a generator takes most of the time
             if not check.holds(found):
                 return False
         return True
