@@ -161,3 +161,14 @@ def test_what_is_hardly_meant_is_a_warning(folder: Folder) -> None:
     messages = [finding.message for finding in check_definitions(load_definitions([root]))]
     assert any("no topic names the concept `spare`" in message for message in messages)
     assert any("examples.miss" in message for message in messages)
+
+
+def test_a_term_that_another_makes_idle_is_pointed_out(folder: Folder) -> None:
+    terms = "[iran*, iranian, '~iranian', tehran, 'in tehran*', in tehran now, 'in tehra*']"
+    concept = f"id: iran\nname: Iran\nterms:\n  en: {terms}\n  tr: [iran*]\n"
+    found = load_definitions([folder({"concepts/iran.yaml": concept, "topics/news.yaml": TOPIC})])
+    idle = [finding.message for finding in check_definitions(found) if "finds nothing" in finding.message]
+    assert idle == [
+        "term `iranian` (en) finds nothing that `iran*` does not: remove it",
+        "term `in tehran*` (en) finds nothing that `in tehra*` does not: remove it",
+    ]
