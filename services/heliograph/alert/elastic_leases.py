@@ -119,9 +119,13 @@ class Leases:
         if step.asked and limit > 0:
             self._lease(self._ours(step)[:limit], step)
         room = limit - len(step.taken)
-        if room > 0 and self._looked_lately(channel, now) and self._lease(self._fresh_ones(channel, now, room), step):
-            return self._next_due(channel)
-        next_due: datetime | None = None
+        if room > 0 and self._looked_lately(channel, now):
+            leased = self._lease(self._fresh_ones(channel, now, room), step)
+            next_due = self._next_due(channel)
+            # Where there was room for more, what was due at the last look may be somebody else's.
+            if leased == room or (leased and (next_due is None or next_due > now)):
+                return next_due
+        next_due = None
         for _ in range(ROUNDS):
             self._index.refresh()
             due, next_due = self._look(channel, now, limit - len(step.taken))
