@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,7 +90,7 @@ class Lane:
                 await self._nap(rest)
                 continue
             await self._nap(await self._fill_guarded())
-        self._give_back(len(self._queue))
+        self._give_back()
         if self._tasks:
             _, left = await asyncio.wait(self._tasks, timeout=grace)
             for task in left:
@@ -153,27 +153,27 @@ class Lane:
 
     def _send_next(self) -> None:
         """Fill the places from the queue, after what is not to be sent from it has gone back."""
-        self._give_back(self._unwanted())
+        self._give_back()
         while self._queue and self._sends < self._rules.concurrency:
             delivery, _ = self._queue.popleft()
             self._sends += 1
             self._start(self._deliver(delivery))
 
-    def _unwanted(self) -> int:
-        """Return how many of the queue are not to be sent from it: its receiver asks for less, or they waited long."""
-        state = self._state
-        if self._stopping or state.disabled or state.paused(self._rules.clock()):
-            return len(self._queue)
-        if state.throttled:
-            return min(len(self._queue), max(0, -self._room()))
-        # Another worker might take one before we are done with it.
-        until = asyncio.get_running_loop().time() - self._rules.patience
-        return sum(taken_at < until for _, taken_at in self._queue)
+    def _give_back(self) -> None:
+        """Let go what the queue is not to send: at a stop, where the receiver asks for less, after a long wait."""
+        if unwanted := list(self._unwanted()):
+            self._start(self._release(unwanted))
 
-    def _give_back(self, count: int) -> None:
-        """Return the last so many of the queue to the outbox, at once due again."""
-        if count:
-            self._start(self._release([self._queue.pop()[0] for _ in range(count)]))
+    def _unwanted(self) -> Iterator[Delivery]:
+        """Take out of the queue, and yield, what is not to be sent from it."""
+        state = self._state
+        nothing = self._stopping or bool(state.disabled) or state.paused(self._rules.clock())
+        while self._queue and (nothing or (state.throttled and self._room() < 0)):
+            yield self._queue.pop()[0]
+        # Another worker might take one before we are done with it; those that wait longest stand in front.
+        until = asyncio.get_running_loop().time() - self._rules.patience
+        while self._queue and self._queue[0][1] < until:
+            yield self._queue.popleft()[0]
 
     async def _release(self, deliveries: list[Delivery]) -> None:
         try:
