@@ -8,9 +8,10 @@ looked for, once in `LOOK` seconds while the first way brings enough to do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from threading import Lock
 from uuid import uuid4
 
@@ -53,8 +54,6 @@ class Leases:
         """What was handed out and is not yet recorded, as it was leased."""
         self._fresh: dict[str, list[tuple[datetime, datetime, str, Kept]]] = {}
         """By channel: a heap of what was claimed here and is to be sent, in the order of `LONGEST_DUE`."""
-        self._own: set[str] = set()
-        """Those of them that have not been leased since in the other way."""
         self._looked: dict[str, tuple[datetime, datetime | None]] = {}
         """By channel: when the index was last looked at, and when by that the next one falls due."""
 
@@ -66,7 +65,6 @@ class Leases:
                 fresh = self._fresh.setdefault(alert.channel, [])
                 if due is not None and alert.kind != UPDATED and len(fresh) < FRESH:
                     heappush(fresh, (due, alert.created, alert.message, kept))
-                    self._own.add(alert.message)
 
     def look_again(self) -> None:
         """Look at the index with the next `take`: something was made due in another way than by a claim."""
@@ -126,13 +124,28 @@ class Leases:
             if leased == room or (leased and (next_due is None or next_due > now)):
                 return next_due
         next_due = None
+        known = self._known_due(channel, now)
         for _ in range(ROUNDS):
             self._index.refresh()
             due, next_due = self._look(channel, now, limit - len(step.taken))
             if self._lease(due, step) == len(due):
                 break
+        # Where the look had room for more it saw all that was due: what it did not find is somebody else's.
+        self._forget(channel, known if len(step.taken) < limit else known & step.taken.keys())
         self._looked[channel] = now, next_due
         return next_due
+
+    def _known_due(self, channel: str, now: datetime) -> set[str]:
+        with self._lock:
+            return {message for due, _, message, _ in self._fresh.get(channel, []) if due <= now}
+
+    def _forget(self, channel: str, messages: AbstractSet[str]) -> None:
+        """Know no longer of claims that were found by a look, or were not there any more."""
+        if messages:
+            with self._lock:
+                left = [entry for entry in self._fresh[channel] if entry[2] not in messages]
+                heapify(left)
+                self._fresh[channel] = left
 
     def _looked_lately(self, channel: str, now: datetime) -> bool:
         """Tell whether a look, a moment ago, found nothing due by now but what we know of."""
@@ -147,10 +160,7 @@ class Leases:
         with self._lock:
             fresh = self._fresh.get(channel, [])
             while fresh and len(found) < room and fresh[0][0] <= now:
-                _, _, message, kept = heappop(fresh)
-                if message in self._own:
-                    self._own.discard(message)
-                    found.append(kept)
+                found.append(heappop(fresh)[-1])
         return found
 
     def _next_due(self, channel: str) -> datetime | None:
@@ -181,7 +191,6 @@ class Leases:
             if message not in won:
                 del step.asked[message]
                 continue
-            self._own.discard(message)
             leased = replace(kept.delivery, status=Status.SENDING, due=step.until)
             step.taken[message] = Kept(leased, *won[message], holder=token, claimant=kept.claimant)
         return len(won)
