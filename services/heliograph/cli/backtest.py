@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, FOLDER_OPTION, definitions, load, opened
-from heliograph.cli.output import FORMAT_OPTION, Format, console, details, notes, progress, show, show_one
+from heliograph.cli.output import (
+    FORMAT_OPTION,
+    Format,
+    console,
+    details,
+    excerpt,
+    notes,
+    printable,
+    progress,
+    show,
+    show_one,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -21,8 +32,6 @@ if TYPE_CHECKING:
     from heliograph.detect.topic import CompiledTopic
 
 _COLUMNS = ("topic", "version", "compared_with", "articles", "hits", "gained", "lost", "stories", "alerts_a_day")
-_AROUND = 40
-"""Characters of the text shown on each side of what was found."""
 _MOST = 10
 """Languages and sources shown, those with most hits first."""
 
@@ -158,8 +167,6 @@ def _as_json(kind: str, changed: Changed) -> dict[str, Any]:
 def _print(kind: str, changed: Changed) -> None:
     from rich.text import Text
 
-    from heliograph.cli.output import printable
-
     article = changed.article
     sign, style = ("+", "bold green") if kind == "gained" else ("-", "bold red")
     screen = console()
@@ -167,14 +174,5 @@ def _print(kind: str, changed: Changed) -> None:
     screen.print(Text.assemble((f"{sign} {kind} ", style), (article.language or "?", "cyan"), "  ", title))
     for piece in changed.evidence[:3]:
         published = article.title if piece.field == "title" else article.text
-        before = published[max(0, piece.start - _AROUND) : piece.start]
-        after = published[piece.end : piece.end + _AROUND]
         name = f"@{piece.concept} " if piece.concept else ""
-        screen.print(
-            Text.assemble(
-                f"    {name}{piece.term}  ",
-                (printable(before), "dim"),
-                (printable(piece.text), "bold yellow"),
-                (printable(after), "dim"),
-            )
-        )
+        screen.print(excerpt(f"{name}{piece.term}", published, piece.start, piece.end))

@@ -29,6 +29,10 @@ _WHOLE = 12
 """Characters up to which a column is not folded."""
 
 
+_AROUND = 40
+"""Characters shown on each side of what was found in a text."""
+
+
 _LONGEST = 300
 """Characters of a cell that a table shows; JSON and CSV have all."""
 
@@ -167,6 +171,13 @@ def ago(moment: datetime | None, now: datetime) -> str:
 def printable(text: str) -> str:
     """Return a stranger's text without what moves the cursor, recolours the terminal or reorders the line."""
     return text.translate(_NOT_PRINTED)
+
+
+def excerpt(head: str, published: str, start: int, end: int) -> Text:
+    """Return a line with what stands at [start, end) of a stranger's text, and a little of the text around it."""
+    before, after = published[max(0, start - _AROUND) : start], published[end : end + _AROUND]
+    found = (printable(published[start:end]), "bold yellow")
+    return Text.assemble(f"    {head}  ", (printable(before), "dim"), found, (printable(after), "dim"))
 
 
 def _printed(value: object, longest: int | None = None) -> Text:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from heliograph.cli.common import CONFIG_OPTION, definitions, load
-from heliograph.cli.output import console, notes, write_line
+from heliograph.cli.output import console, excerpt, notes, write_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,13 +61,6 @@ def _print(screen: Console, answer: Scanned) -> None:
         screen.print(Text.assemble("  ", (hit.topic, "bold green"), f"  score {hit.score:.2f}  version {hit.version}"))
         for piece in hit.evidence:
             published = answer.article.title if piece.field == "title" else answer.article.text
-            before, after = published[max(0, piece.start - 40) : piece.start], published[piece.end : piece.end + 40]
             name = f"@{piece.concept} " if piece.concept else ""
-            screen.print(
-                Text.assemble(
-                    f"    {piece.field} {piece.start}-{piece.end}  {name}{piece.term}  ",
-                    (before.replace("\n", " "), "dim"),
-                    (piece.text, "bold yellow"),
-                    (after.replace("\n", " "), "dim"),
-                )
-            )
+            head = f"{piece.field} {piece.start}-{piece.end}  {name}{piece.term}"
+            screen.print(excerpt(head, published, piece.start, piece.end))
