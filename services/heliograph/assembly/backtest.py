@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from heliograph.assembly.found import PAGE, indexed
+from heliograph.assembly.replay import Tick
 from heliograph.assembly.world import World
 from heliograph.core.article import Article, Document, Evidence
 from heliograph.detect.engine import Engine, Hit
@@ -21,9 +22,6 @@ from heliograph.index.port import Index, Search
 
 KEPT = 1_000
 """Articles gained and lost that are listed, of each; all are counted."""
-
-Tick = Callable[[int], None]
-"""Told how many more articles are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +144,11 @@ def _flagged(index: Index, topic: str, request: Search) -> Mapping[str, Before]:
     found: dict[str, Before] = {}
     for documents in _pages(index, request):
         for document in documents:
-            match = next(match for match in document.matches if match.topic == topic)
             story = document.story.id if document.story else ""
-            found[document.article.id] = Before(match.topic_version, match.evidence, story)
+            # The index folds values, so that it may find a topic whose id differs in case.
+            for match in document.matches:
+                if match.topic == topic:
+                    found[document.article.id] = Before(match.topic_version, match.evidence, story)
     return found
 
 
