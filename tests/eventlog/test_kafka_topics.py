@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from heliograph.assembly.replay_letters import REPLAYED
 from heliograph.core.event import DEAD_LETTERS, FEEDS, LOG_TOPICS, MATCHES, TOPICS
-from heliograph.eventlog.kafka_topics import Spec, config, declared, differences, kept_at_least
+from heliograph.eventlog.kafka_topics import Spec, config, declared, differences, heard, kept_at_least
 from heliograph.settings import RetentionSettings
 
 
@@ -90,3 +91,23 @@ def test_other_partitions_are_said() -> None:
 def test_a_misspelt_declaration_is_an_error() -> None:
     with pytest.raises(msgspec.ValidationError, match="partition"):
         msgspec.convert({"partition": 1}, Spec)
+
+
+def test_what_one_broker_has_not_heard_of_the_next_is_asked() -> None:
+    answers = iter([{}, {"a": 1}, {"b": 2}])
+    asked: list[list[str]] = []
+
+    def ask(left: Iterable[str]) -> dict[str, int]:
+        asked.append(list(left))
+        return next(answers)
+
+    assert heard(ask, ["a", "b"]) == {"a": 1, "b": 2}
+    assert asked == [["a", "b"], ["a", "b"], ["b"]]
+
+
+def test_what_no_broker_knows_is_given_up() -> None:
+    assert heard(lambda left: {"a": 1} if "a" in left else {}, ["a", "b"], patience=0.25) == {"a": 1}
+
+
+def test_of_nothing_nobody_is_asked() -> None:
+    assert heard(lambda left: pytest.fail(f"asked for {left}"), []) == {}

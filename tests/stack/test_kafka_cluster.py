@@ -17,6 +17,7 @@ from heliograph.runtime import kafka as clients
 from heliograph.settings import KafkaSettings
 
 THREADS = 4
+ROUNDS = 10
 
 
 class Writer(threading.Thread):
@@ -59,13 +60,27 @@ def leader(settings: KafkaSettings, topic: str) -> int:
 
 
 @pytest.mark.timeout(1200)
+def test_topics_just_made_are_found_as_declared_whichever_broker_is_asked(make_stack: Callable[..., Stack]) -> None:
+    """A broker that has not heard of a topic yet says that it is missing, or that it has no configuration."""
+    stack = make_stack(brokers=3)
+    stack.up(only="kafka")
+    for round_ in range(ROUNDS):
+        settings = KafkaSettings(bootstrap=stack.bootstrap, replication=3, topic_prefix=f"round{round_}.")
+        made, other = KafkaLog(settings, topics=specs()), KafkaLog(settings, topics=specs())
+        try:
+            assert (made.prepare(), made.check(), other.check(), other.prepare()) == ([], [], [], [])
+        finally:
+            made.close()
+            other.close()
+
+
+@pytest.mark.timeout(1200)
 def test_a_leader_that_is_killed_takes_no_acknowledged_event_along(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack(brokers=3)
     stack.up(only="kafka")
     settings = KafkaSettings(bootstrap=stack.bootstrap, replication=3, session_timeout="10s")
     log, stop = KafkaLog(settings, topics=specs()), threading.Event()
     assert log.prepare() == []
-    assert log.check() == []
     reading = Member(log)
     writers = [Writer(log, number, stop) for number in range(THREADS)]
     try:

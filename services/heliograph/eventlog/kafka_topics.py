@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -19,11 +20,15 @@ from heliograph.schemas import schema_folder
 
 _SECONDS: Final = 30
 """How long brokers are given to make a topic known among them."""
+_HEARSAY: Final = 3.0
+"""Seconds after which a topic that no broker knows is missing: one may hear of it later than the one that made it."""
+_AGAIN: Final = 0.1
 _DAY_MS: Final = 86_400_000
 _FOR_EVER: Final = -1
 _COMPACTION: Final = {"min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
 """A compacted topic is read whole at every start: it is kept short. What is written within the hour is not compacted;
 5,000 feeds that are polled every ten minutes write 30,000 states in it."""
+T = TypeVar("T")
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,7 +117,7 @@ def ensure(admin: KafkaAdminClient, access: Access, specs: Mapping[str, Spec], w
 
 def check(admin: KafkaAdminClient, access: Access, specs: Mapping[str, Spec]) -> list[str]:
     """Return a line for each topic that is missing or differs; makes nothing."""
-    known = _described(admin, access, specs)
+    known = heard(lambda left: _described(admin, access, left), specs)
     missing = [f"{access.topic_prefix}{topic}: missing" for topic in specs if topic not in known]
     return missing + list(_compared(access, specs, known, _configs(admin, access, known)))
 
@@ -141,12 +146,33 @@ def _described(admin: KafkaAdminClient, access: Access, topics: Iterable[str]) -
 
 
 def _configs(admin: KafkaAdminClient, access: Access, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-    names = {access.topic_prefix + topic: topic for topic in topics}
-    if not names:
-        return {}
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    found = admin.describe_configs(asked, config_filter="all")["topic"]
-    return {topic: {key: entry["value"] for key, entry in found[name].items()} for name, topic in names.items()}
+    def ask(left: Iterable[str]) -> dict[str, dict[str, str]]:
+        names = {access.topic_prefix + topic: topic for topic in left}
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        found = admin.describe_configs(asked, config_filter="all")["topic"]
+        # A broker that does not know a topic answers with an empty configuration, and the client lets it pass.
+        values = {topic: {key: entry["value"] for key, entry in found[name].items()} for name, topic in names.items()}
+        return {topic: config for topic, config in values.items() if config}
+
+    return heard(ask, topics)
+
+
+def heard(
+    ask: Callable[[Iterable[str]], Mapping[str, T]], topics: Iterable[str], patience: float = _HEARSAY
+) -> dict[str, T]:
+    """Return what any broker knew of the topics: each `ask` may reach another one, and is told what is still unknown.
+
+    What none knew within `patience` seconds is left out.
+    """
+    left, found = set(topics), dict[str, T]()
+    deadline = time.monotonic() + patience
+    while left:
+        found |= ask(sorted(left))
+        left -= found.keys()
+        if not left or time.monotonic() >= deadline:
+            break
+        time.sleep(_AGAIN)
+    return found
 
 
 def _compared(
@@ -161,4 +187,7 @@ def _compared(
         name = access.topic_prefix + topic
         if copies < access.replication:
             yield f"{name}: {copies} copies instead of {access.replication}"
+        if topic not in configs:
+            yield f"{name}: missing"
+            continue
         yield from differences(name, specs[topic], len(partitions), copies, configs[topic])
