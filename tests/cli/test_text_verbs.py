@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +43,38 @@ def test_scan_answers_in_order_with_the_evidence(desk: Desk) -> None:
     assert match["topic"] == "tea"
     assert [(e["field"], e["start"], e["end"], e["text"]) for e in match["evidence"]] == [("title", 3, 6, "tea")]
     assert found[1]["matches"] == []
+
+
+def test_scan_that_explains_names_the_part_of_the_query_and_the_parts_of_the_score(desk: Desk) -> None:
+    article = lines({"id": 1, "title": "On tea", "text": "It is hot."})
+    _, [plain], _ = piped("scan", "--topics", str(desk.data), stdin=article)
+    _, [explained], _ = piped("scan", "--explain", "--topics", str(desk.data), stdin=article)
+    (bare,), (match,) = plain["matches"], explained["matches"]
+    assert "parts" not in bare
+    assert match["evidence"] == [{**bare["evidence"][0], "clause": "tea"}]
+    assert sum(match["parts"].values()) == pytest.approx(match["score"])
+    assert match["parts"]["title"] == 0.35
+
+
+def test_scan_that_explains_at_a_terminal_shows_each_place_in_its_text(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    article = lines({"id": 1, "title": "On tea", "text": "It is hot.", "lang": "en"})
+    ours, theirs = pty.openpty()
+    try:
+        command = [sys.executable, "-m", "heliograph", "scan", "--explain", "--topics", str(desk.data)]
+        subprocess.run(command, input=article, stdout=theirs, check=True)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "\x1b[1;33mtea" in shown
+    bare = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert "score 0.7" in bare
+    assert "base 0.20 + title 0.35" in bare
+    assert "title 3-6       On tea  tea" in bare
 
 
 def test_scan_goes_on_after_a_bad_line_and_ends_with_1() -> None:

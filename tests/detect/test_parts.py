@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from heliograph.core.article import Article, Document, Evidence
+from heliograph.core.article import Article, Document, Evidence, ScoreParts
+from heliograph.detect.examples import article_of
 from heliograph.detect.files import defaults_folder
 from heliograph.detect.pivot import ValueKey, pivot_of
 from heliograph.detect.score import score_of
-from heliograph.detect.topic import CompiledTopic
+from heliograph.detect.topic import CompiledTopic, Example
 from heliograph.query.parse import parse
 from heliograph.query.tree import Atom, Mode
 from heliograph.query.view import View
@@ -56,20 +59,37 @@ def piece(field: str, term: str) -> Evidence:
 
 def test_a_score_is_the_sum_of_its_parts(make_article: MakeArticle) -> None:
     view = View(Document(article=make_article("one two", "three " * 98)))
-    nothing_more = score_of([piece("text", "a")], view)
-    assert (nothing_more.title, nothing_more.variety, nothing_more.density) == (0, 0, 0.2)
-    assert nothing_more.total == pytest.approx(0.2 + 0.2 * 0.2)
-    full = score_of([piece("title", term) for term in "abcde"], view)
-    assert (full.title, full.variety, full.density, full.total) == (1, 1, 1, 1)
-    assert score_of([], view).total == 0.2
+    score, parts = score_of([piece("text", "a")], view)
+    assert parts == ScoreParts(base=0.2, density=0.03)
+    assert score == pytest.approx(0.2 + 0.15 * 0.2)
+    long = [piece("title", f"{letter} long enough a term*") for letter in "abcde"]
+    assert score_of(long, view) == (1, ScoreParts(base=0.2, title=0.35, variety=0.2, rarity=0.1, density=0.15))
+    assert score_of([], view) == (0.2, ScoreParts(base=0.2))
 
 
-def test_a_score_rises_with_the_title_variety_and_density(make_article: MakeArticle) -> None:
+@given(st.lists(st.tuples(st.sampled_from(["title", "text"]), st.text(max_size=30)), max_size=9), st.integers(0, 300))
+def test_a_score_lies_between_its_base_and_1_and_its_parts_add_up_to_it(
+    places: list[tuple[str, str]], words: int
+) -> None:
+    view = View(Document(article=article_of(Example(lang="en", title="one", text="word " * words))))
+    score, parts = score_of([piece(field, term) for field, term in places], view)
+    assert 0.2 <= score <= 1
+    assert score == pytest.approx(sum(getattr(parts, name) for name in parts.__struct_fields__), abs=1e-9)
+
+
+def test_a_score_rises_with_the_title_variety_rarity_and_density(make_article: MakeArticle) -> None:
     short, long = (View(Document(article=make_article("t", "w " * words))) for words in (20, 400))
-    one = [piece("text", "a")]
-    assert score_of(one, short).total > score_of(one, long).total
-    assert score_of([piece("title", "a")], long).total > score_of(one, long).total
-    assert score_of([*one, piece("text", "b")], long).total > score_of(one * 2, long).total
+
+    def scored(view: View, *pieces: Evidence) -> float:
+        return score_of(pieces, view)[0]
+
+    one = piece("text", "a")
+    assert scored(short, one) > scored(long, one)
+    assert scored(long, piece("title", "a")) > scored(long, one)
+    assert scored(long, one, piece("text", "b")) > scored(long, one, one)
+    assert (
+        scored(long, piece("text", '"zangezur corridor*"')) > scored(long, piece("text", "iran")) == scored(long, one)
+    )
 
 
 @pytest.mark.parametrize(("schema", "part"), [("topic", "topics"), ("concepts", "concepts")])

@@ -16,11 +16,11 @@ from heliograph.cli.output import (
     Format,
     console,
     details,
-    excerpt,
     notes,
     printable,
     progress,
     show,
+    show_excerpt,
     show_one,
 )
 
@@ -175,4 +175,4 @@ def _print(kind: str, changed: Changed) -> None:
     for piece in changed.evidence[:3]:
         published = article.title if piece.field == "title" else article.text
         name = f"@{piece.concept} " if piece.concept else ""
-        screen.print(excerpt(f"{name}{piece.term}", published, piece.start, piece.end))
+        show_excerpt(screen, published, piece.start, piece.end, tail=f"{name}{piece.term}")

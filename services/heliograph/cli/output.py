@@ -29,7 +29,7 @@ _WHOLE = 12
 """Characters up to which a column is not folded."""
 
 
-_AROUND = 40
+_AROUND = 24
 """Characters shown on each side of what was found in a text."""
 
 
@@ -173,11 +173,15 @@ def printable(text: str) -> str:
     return text.translate(_NOT_PRINTED)
 
 
-def excerpt(head: str, published: str, start: int, end: int) -> Text:
-    """Return a line with what stands at [start, end) of a stranger's text, and a little of the text around it."""
+def show_excerpt(screen: Console, published: str, start: int, end: int, *, head: str = "", tail: str = "") -> None:
+    """Write one line: what stands at [start, end) of a stranger's text, with a little of the text around it.
+
+    What a narrow terminal has no room for is left out: a second line would hide which place is which.
+    """
     before, after = published[max(0, start - _AROUND) : start], published[end : end + _AROUND]
     found = (printable(published[start:end]), "bold yellow")
-    return Text.assemble(f"    {head}  ", (printable(before), "dim"), found, (printable(after), "dim"))
+    line = Text.assemble(f"    {head}", (printable(before), "dim"), found, (printable(after), "dim"), f"  {tail}")
+    screen.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def _printed(value: object, longest: int | None = None) -> Text:

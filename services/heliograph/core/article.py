@@ -66,6 +66,16 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of the query that it satisfies, as written."""
 
 
+class ScoreParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What each part adds to a score; with the base, which every match has, they are the score. See `detect.score`."""
+
+    base: float = 0.0
+    title: float = 0.0
+    variety: float = 0.0
+    rarity: float = 0.0
+    density: float = 0.0
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That one article satisfies one version of one topic, and why."""
 
@@ -73,10 +83,12 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str
     topic_version: str
     score: float
-    """From 0 to 1; see `detect.score` for its parts."""
+    """From 0 to 1."""
     severity: str = "normal"
     """`low`, `normal` or `high`, as the topic's file says."""
     evidence: tuple[Evidence, ...] = ()
+    parts: ScoreParts | None = None
+    """None in what was recorded before parts were."""
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from heliograph.core.article import Article, Document, Evidence
+from heliograph.core.article import Article, Document, Evidence, ScoreParts
 from heliograph.detect.atoms import AtomTable, Entry
 from heliograph.detect.pivot import ValueKey
 from heliograph.detect.places import Found, Positions
@@ -33,6 +33,7 @@ class Hit:
     version: str
     severity: str
     score: float
+    parts: ScoreParts
     evidence: tuple[Evidence, ...]
 
 
@@ -136,4 +137,5 @@ def _positions(pieces: list[str], entries: dict[str, Entry]) -> Positions:
 def _hit(standing: _Standing, found: Found) -> Hit:
     topic = standing.topic
     why = evidence_of(reasons_of(standing.check, found), found.view)
-    return Hit(topic.id, topic.version, topic.severity, score_of(why, found.view).total, why)
+    score, parts = score_of(why, found.view)
+    return Hit(topic.id, topic.version, topic.severity, score, parts, why)

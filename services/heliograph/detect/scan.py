@@ -45,33 +45,37 @@ class Scanned:
     hits: tuple[Hit, ...] = ()
     error: str = ""
 
-    def as_json(self) -> dict[str, object]:
-        """Return the line as `heliograph scan` writes it."""
+    def as_json(self, *, explain: bool = False) -> dict[str, object]:
+        """Return the line as `heliograph scan` writes it; `explain` adds the parts of a score and of the query."""
         if self.article is None:
             return {"id": self.id, "error": self.error}
         return {
             "id": self.id,
             "language": self.article.language,
-            "matches": [
-                {
-                    "topic": hit.topic,
-                    "version": hit.version,
-                    "score": round(hit.score, 3),
-                    "evidence": [
-                        {
-                            "concept": piece.concept,
-                            "term": piece.term,
-                            "field": piece.field,
-                            "start": piece.start,
-                            "end": piece.end,
-                            "text": piece.text,
-                        }
-                        for piece in hit.evidence
-                    ],
-                }
-                for hit in self.hits
-            ],
+            "matches": [_match(hit, explain=explain) for hit in self.hits],
         }
+
+
+def _match(hit: Hit, *, explain: bool) -> dict[str, object]:
+    evidence = [
+        {
+            "concept": piece.concept,
+            "term": piece.term,
+            "field": piece.field,
+            "start": piece.start,
+            "end": piece.end,
+            "text": piece.text,
+            **({"clause": piece.clause} if explain else {}),
+        }
+        for piece in hit.evidence
+    ]
+    return {
+        "topic": hit.topic,
+        "version": hit.version,
+        "score": hit.score,
+        **({"parts": {name: getattr(hit.parts, name) for name in hit.parts.__struct_fields__}} if explain else {}),
+        "evidence": evidence,
+    }
 
 
 def scan(lines: Iterable[bytes], engine: Engine, detect_language: Detect) -> Iterator[Scanned]:

@@ -80,4 +80,5 @@ def _match(article: Article, hit: Hit) -> Match:
         score=hit.score,
         severity=hit.severity,
         evidence=hit.evidence,
+        parts=hit.parts,
     )

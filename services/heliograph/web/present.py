@@ -28,6 +28,10 @@ FACET_TITLES: Final = {
     "topic": "Topic", "concept": "Concept", "source": "Source", "country": "Country", "ownership": "Ownership",
     "language": "Language", "feed": "Feed",
 }  # fmt: skip
+_PARTS: Final = (
+    ("base", "the query holds"), ("title", "in the title"), ("variety", "several things found"),
+    ("rarity", "a rare term"), ("density", "often in the text"),
+)  # fmt: skip
 _FORMS = 4
 """Different forms named for each concept on a card; the article's page lists all."""
 
@@ -50,6 +54,8 @@ class Reason:
     severity: str
     version: str
     percent: int
+    parts: tuple[tuple[str, float], ...]
+    """What made the score, in hundredths; empty for a match recorded before parts were."""
     findings: tuple[Finding, ...]
 
 
@@ -128,6 +134,9 @@ def reason_of(match: Match, names: Mapping[str, str]) -> Reason:
         severity=match.severity,
         version=match.topic_version,
         percent=round(100 * min(1.0, max(0.0, match.score))),
+        parts=tuple((label, round(100 * getattr(match.parts, name), 1)) for name, label in _PARTS)
+        if match.parts
+        else (),
         findings=findings,
     )
 
