@@ -16,19 +16,20 @@ from heliograph.query.terms import ConceptTerm
 CONCEPTS = {"corridor": "Corridor", "other-corridor": "Corridors elsewhere", "iran": "Iran", "tripp": "The Trump Route"}
 TERMS = {name: [ConceptTerm("en", "a")] for name in CONCEPTS}
 VALUES = {
-    "topic": [("south-caucasus-corridors", "12 articles"), ("russia-iran-agreement", "7 articles")],
+    "topic": [("south-caucasus-corridors", "Corridors", "12 articles"), ("russia-iran-agreement", "", "7 articles")],
+    "country": [("az", "Azerbaijan", "9 articles"), ("ge", "Georgia", "2 articles")],
     "source": [
-        ("irna", "5 articles"),
-        ("news.am", "3 articles"),
-        ("Radio Farda", "1 article"),
-        ("and", ""),
-        ('"b"', ""),
+        ("irna", "", "5 articles"),
+        ("news.am", "", "3 articles"),
+        ("Radio Farda", "", "1 article"),
+        ("and", "", ""),
+        ('"b"', "", ""),
     ],
 }
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def values(field: str) -> Iterable[tuple[str, str]]:
+def values(field: str) -> Iterable[tuple[str, str, str]]:
     return VALUES.get(field, ())
 
 
@@ -55,6 +56,8 @@ def texts(text: str) -> list[str]:
         ("topic: ", ["south-caucasus-corridors", "russia-iran-agreement"]),
         ("topic: iran", ["russia-iran-agreement"]),
         ("topic:RUSSIA", ["russia-iran-agreement"]),
+        ("country: georg", ["ge"]),
+        ("country: 9", []),
         ("source: ra", ['"Radio Farda"']),
         ("published >= now-7", ["now-7d"]),
         ("fetched: ", ["now-1d", "now-7d", "now-30d", "now/d"]),

@@ -78,7 +78,8 @@ def test_what_may_stand_in_a_query_is_proposed_with_counts(client: Any) -> None:
     countries = get(client, "/api/v1/complete?q=" + quote("country: "))["items"]
     counted = get(client, "/api/v1/facets?fields=country")["facets"]["country"]
     assert [item["text"] for item in countries] == [value["value"] for value in counted]
-    assert countries[0]["detail"] == f"{counted[0]['count']} articles"
+    assert (countries[0]["text"], countries[0]["detail"]) == ("ge", f"Georgia, {counted[0]['count']} articles")
+    assert [item["text"] for item in get(client, "/api/v1/complete?q=" + quote("country: Geor"))["items"]] == ["ge"]
 
 
 def test_a_place_inside_a_query_is_completed(client: Any) -> None:

@@ -16,8 +16,9 @@ from heliograph.query.lexer import terminals
 from heliograph.query.tree import FIELDS, KEYWORD_FIELDS, NAME_FIELDS, TIME_FIELDS
 
 Kind = Literal["field", "value", "concept", "operator"]
-Values = Callable[[str], Iterable[tuple[str, str]]]
-"""Takes a field, gives its values, the most wanted first, each with a word on it (such as how many articles)."""
+Values = Callable[[str], Iterable[tuple[str, str, str]]]
+"""Takes a field, gives its values, the most wanted first: as written in a query, their name for people or an empty
+text, and a word on it such as how many articles."""
 
 MOST = 20
 """Suggestions at most."""
@@ -96,10 +97,10 @@ def _of_field(field: str, fragment: str, concepts: Mapping[str, str], values: Va
         yield from (Suggestion(name, "value", about) for name, about in MOMENTS if name.startswith(fragment.lower()))
     elif field in (*KEYWORD_FIELDS, *NAME_FIELDS):
         wanted = fold(fragment)
-        listed = [(value, about) for value, about in values(field) if wanted in fold(value)]
+        listed = [row for row in values(field) if wanted in fold(row[0]) or wanted in fold(row[1])]
         # Those that begin as what is written come first; each group stays in its order.
-        for value, about in sorted(listed, key=lambda item: not fold(item[0]).startswith(wanted)):
-            yield Suggestion(_quoted(value), "value", about)
+        for value, name, about in sorted(listed, key=lambda row: not fold(row[0]).startswith(wanted)):
+            yield Suggestion(_quoted(value), "value", ", ".join(part for part in (name, about) if part))
     elif fragment.startswith("@"):
         yield from _concepts(fragment[1:], concepts)
 

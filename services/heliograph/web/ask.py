@@ -12,7 +12,7 @@ from heliograph.query.tree import Node
 from heliograph.web.decide import Params, read_params
 from heliograph.web.deps import WebDeps
 from heliograph.web.port import AlertRow, Ask, Counts, FeedRow, Found
-from heliograph.web.present import FACET_TITLES, redact
+from heliograph.web.present import FACET_TITLES, redact, value_label
 from heliograph.web.shapes import Topic, make_topic
 
 _MANY = 10_000
@@ -62,18 +62,20 @@ class Asker:
         """Return what may stand at a place of a query. Raises IndexUnavailable."""
         return complete(query, at, concepts=self._deps.concepts(), values=self._values)
 
-    def _values(self, field: str) -> list[tuple[str, str]]:
-        """Return the values of a field among flagged articles, the most frequent first, topics with their names."""
+    def _values(self, field: str) -> list[tuple[str, str, str]]:
+        """Return the values of a field among flagged articles, the most frequent first, with names and counts."""
         if field not in FACET_TITLES:
             return []
         names = {row.id: row.name for row in self._deps.topics()} if field == "topic" else {}
         found = self._deps.searches.aggregate("flagged", Ask(), facets=(field,), buckets=1, size=_MANY)
         counted = dict(found.facets.get(field, ()))
         # A topic that has found nothing yet is one to ask for all the same.
-        return [
-            (value, ", ".join(part for part in (names.get(value, ""), f"{counted.get(value, 0):,} articles") if part))
-            for value in dict.fromkeys((*counted, *names))
-        ]
+        rows = []
+        for value in dict.fromkeys((*counted, *names)):
+            label, count = value_label(field, value, names), counted.get(value, 0)
+            about = "1 article" if count == 1 else f"{count:,} articles"
+            rows.append((value, label if label != value else "", about))
+        return rows
 
     def topics(self) -> tuple[Topic, ...]:
         """Return every topic with what it flagged in all, in 7 days and in 24 hours. Raises IndexUnavailable."""

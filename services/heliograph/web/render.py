@@ -42,7 +42,7 @@ class Renderer:
             clock=clock, iso=iso, country=country_name, article_html=article_html, query_string=query_string
         )
         self._env.globals.update(ago=ago, chart_width=WIDTH, chart_height=HEIGHT)
-        self._static = {name: _digest(STATIC / name) for name in ("style.css", "app.js")}
+        self._static = {name: _digest(STATIC / name) for name in ("style.css", "app.js", "complete.js")}
         self._env.globals["static"] = self.address
 
     def text(self, template: str, values: Mapping[str, Any]) -> str:
