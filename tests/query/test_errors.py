@@ -68,6 +68,14 @@ def refused(query: str, *, standing: bool = False) -> QueryError:
         ("aa~2", 0, "no fuzzy search", "~word"),
         ("aa -bb", 3, "does not exclude", "not bb"),
         ("!bb", 0, "does not exclude", "not bb"),
+        ("aa || bb", 3, "joins nothing", "write or"),
+        ("aa && bb", 3, "joins nothing", "write and"),
+        ("aa | bb", 3, "joins nothing", "write or"),
+        ("aa and ! bb", 7, "excludes nothing", "write not"),
+        ("country = az", 8, "compares nothing", "field: value"),
+        ("country != az", 8, "compares nothing", "not field: value"),
+        ("aa NEAR bb", 3, "needs a number", "near/10"),
+        ("title: (te?t or bb)", 8, "does not stand for a letter", "corridor*"),
         ("aa near bb near/x cc", 16, "needs a number", "near/10"),
         ("aa near/101 bb", 8, "at most 100", "and"),
         ("aa before/99999999999999999999 bb", 10, "at most 100", "and"),
@@ -210,3 +218,22 @@ def test_a_long_line_is_cut_around_the_place() -> None:
 
 def test_an_error_without_a_query_is_its_message() -> None:
     assert render_error(QueryError("the cursor is none of ours")) == "the cursor is none of ours"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "iran & russia",
+        '"aa || bb"',
+        r"aa \||",
+        "why?",
+        '~"te?t"',
+        "near",
+        '"NEAR"',
+        r"te\?t",
+        "- aa",
+        "url: https://example.org/?q=1",
+    ],
+)
+def test_what_only_looks_like_another_language_is_taken_as_text(query: str) -> None:
+    parse(query)

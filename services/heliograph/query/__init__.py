@@ -5,6 +5,7 @@
     terms.py       words, phrases, prefix* and ~stem, in queries and in concept files
     moments.py     dates, times and now-7d, as the periods that they name
     compile.py     what the grammar saw -> tree: fields, concepts, chains (shape.py puts nodes together)
+    habits.py      signs of other query languages, said rather than passed over
     check.py       refuses what could hold by absence alone
     parse.py       all of it: text -> tree, or an error with its position
     render.py      that error, with a caret under the place

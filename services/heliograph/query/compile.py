@@ -12,6 +12,7 @@ from lark import Token, Tree
 from heliograph.core.text import fold
 from heliograph.errors import QueryError
 from heliograph.query import moments
+from heliograph.query.habits import habit
 from heliograph.query.render import shown
 from heliograph.query.shape import Part, did_you_mean, joined, meaning, negated, not_flat, start
 from heliograph.query.terms import ConceptTerm, concept_terms, is_prefix, parse_terms, unescape
@@ -120,8 +121,8 @@ class Compiler:
         if token.type == "CONCEPT":
             return (self.concept(token),)
         raw, position = str(token), start(token)
-        if raw[0] in "-!" and len(raw) > 1 and raw[1].isalnum():
-            raise self.error(f"`{raw[0]}` does not exclude a word here", token, hint=f"write not {shown(raw[1:])}")
+        if mistaken := habit(raw):
+            raise self.error(mistaken[0], token, hint=mistaken[1])
         try:
             return parse_terms(raw, position=position)
         except QueryError as error:
