@@ -33,6 +33,14 @@ def test_the_data_folder_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch
     assert load_settings().data == Path("/srv/heliograph")
 
 
+def test_the_time_zone_is_utc_unless_a_name_or_an_offset_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().time_zone == "UTC"
+    write('time_zone = "Asia/Baku"')
+    assert load_settings().time_zone == "Asia/Baku"
+    monkeypatch.setenv("HELIOGRAPH_TIME_ZONE", "+05:45")
+    assert load_settings().time_zone == "+05:45"
+
+
 def test_lists_in_the_environment_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELIOGRAPH_FETCH__ALLOW_NETWORKS", "127.0.0.0/8, ::1/128")
     assert load_settings().fetch.allow_networks == ("127.0.0.0/8", "::1/128")
@@ -58,6 +66,8 @@ def test_the_config_file_may_be_named_by_flag_or_variable(tmp_path: Path, monkey
         ('[[policies]]\nname = "a"\nchanels = []', "did you mean 'channels'?"),
         ('tier = "both"', "setting 'tier'"),
         ('[retention]\nalerts = "1d"', "at least 5d"),
+        ('time_zone = "Asia/Bakoo"', "setting 'time_zone': 'Asia/Bakoo' is no time zone; did you mean 'Asia/Baku'?"),
+        ("time_zone = 4", "setting 'time_zone'"),
     ],
 )
 def test_a_wrong_file_is_one_line_that_names_key_and_cure(text: str, expected: str) -> None:

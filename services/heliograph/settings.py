@@ -16,7 +16,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -26,6 +35,7 @@ from pydantic_settings import (
 )
 
 from heliograph.errors import SettingsError
+from heliograph.query.zones import read_zone
 
 PREFIX = "HELIOGRAPH_"
 DEFAULT_FILE = Path("heliograph.toml")
@@ -43,10 +53,16 @@ def parse_duration(value: object) -> timedelta:
     return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
 
 
+def _known_zone(value: str) -> str:
+    read_zone(value)
+    return value
+
+
 def _split_commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Strings = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_split_commas)]
@@ -197,6 +213,11 @@ class Settings(BaseSettings):
     )
     runner: Literal["faust", "poll"] = Field(
         "faust", description="What runs `detect` and `stories` in the distributed tier: Faust, or threads that poll."
+    )
+    time_zone: Zone = Field(
+        "UTC",
+        description="Time zone of dates without an offset, such as `Asia/Baku` or `+04:00`: in queries of policies, "
+        "and in searches where whoever asks names none.",
     )
     web: WebSettings = WebSettings()
     health: HealthSettings = HealthSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ def pages_of(newsroom: Any, news: Any) -> list[str]:
     return [
         "/", "/?scope=all",
         "/?q=" + quote("@corridor and country: ge"), "/?q=" + quote("iran and (russia"), "/?q=zebra",
+        "/?time_zone=Asia/Baku&since=2026-11-01&q=" + quote("published < now/d"),
         f"/articles/{article}", "/topics", "/alerts", "/feeds", "/status", "/nowhere",
     ]  # fmt: skip
 
@@ -152,6 +154,39 @@ def test_the_live_list_keeps_to_the_query(page: Page, site: str, newsroom: Any, 
 def test_times_stand_in_the_readers_zone_with_the_published_time_beside(page: Page, site: str) -> None:
     page.goto(site + "/")
     expect(page.locator(".card time").first).to_have_text("22 Nov, 06:00 (02:00 UTC)")
+
+
+def test_a_date_is_a_day_of_the_readers_own_zone(browser: Browser, site: str, newsroom: Any, news: Any) -> None:
+    for title, day in (("A corridor by evening", 13), ("A corridor by night", 14)):
+        newsroom.publish(news.document(title, published=datetime(2026, 3, day, 21, tzinfo=UTC)))
+    context = browser.new_context(timezone_id="Asia/Baku")
+    page = context.new_page()
+    page.goto(site + "/")
+    page.fill("#q", "published: 2026-03-14")
+    page.click("button:has-text('Search')")
+    expect(page.locator(".card h2")).to_have_text(["A corridor by evening"])
+    expect(page.locator(".zone")).to_have_text("Dates in Asia/Baku")
+    feed = page.locator(".links a", has_text="JSON").get_attribute("href")
+    (cookie,) = context.cookies()
+    assert (cookie.get("name"), cookie.get("value"), cookie.get("sameSite")) == ("time_zone", "Asia/Baku", "Lax")
+    page.goto(site + "/?time_zone=UTC&q=" + quote("published: 2026-03-14"))
+    expect(page.locator(".card h2")).to_have_text(["A corridor by night"])
+    context.close()
+    # What is linked means the same where no browser tells a zone.
+    elsewhere = browser.new_context()
+    items = elsewhere.request.get(f"{site}{feed}").json()["items"]
+    assert [item["title"] for item in items] == ["A corridor by evening"]
+    elsewhere.close()
+
+
+def test_a_reader_in_the_zone_of_the_desk_is_told_nothing_and_keeps_no_cookie(browser: Browser, site: str) -> None:
+    context = browser.new_context(timezone_id="UTC")
+    page = context.new_page()
+    page.goto(site + "/?q=" + quote("published: 2026-11-21"))
+    expect(page.locator("#live-state")).to_have_text("Live")
+    expect(page.locator(".zone")).to_have_count(0)
+    assert context.cookies() == []
+    context.close()
 
 
 def test_everything_can_be_reached_by_keyboard(page: Page, site: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ from heliograph.query.render import render_error
 from heliograph.query.terms import MAX_WORDS
 from heliograph.query.tree import FIELDS
 from heliograph.query.view import View
+from heliograph.query.zones import read_zone
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "query-language.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 TEXT_TABLE = "| Query | Finds | Does not find |"
 FIELD_TABLE = "| Query | An article with | Not with |"
+ZONE_TABLE = "| Query | Asked in | An article with | Not with |"
 ERROR_TABLE = "| Query | Answer |"
 
 
@@ -68,8 +70,12 @@ def _view(**values: Any) -> View:
     return View(Document(article=article, matches=(match,) if topic else ()))
 
 
-def _holds(query: str, view: View) -> bool:
-    return matches(parse(query, concepts=CONCEPTS, now=NOW), view)
+def _holds(query: str, view: View, zone: tzinfo = UTC) -> bool:
+    return matches(parse(query, concepts=CONCEPTS, now=NOW, zone=zone), view)
+
+
+def _values(cell: str) -> dict[str, str]:
+    return dict(pair.split(": ", 1) for pair in re.findall(r"`(.+?)`", cell))
 
 
 @pytest.mark.parametrize("row", list(_rows(TEXT_TABLE)), ids=lambda row: str(row[0]))
@@ -87,10 +93,17 @@ def test_a_query_finds_the_texts_beside_it_and_not_the_others(row: list[str]) ->
 def test_a_query_finds_the_values_beside_it_and_not_the_others(row: list[str]) -> None:
     query, *cells = row
     for cell, expected in zip(cells, (True, False), strict=True):
-        values = dict(pair.split(": ", 1) for pair in re.findall(r"`(.+?)`", cell))
+        values = _values(cell)
         assert values
         assert set(values) <= set(FIELDS)
         assert _holds(query, _view(**values)) is expected, cell
+
+
+@pytest.mark.parametrize("row", list(_rows(ZONE_TABLE)), ids=lambda row: f"{row[0]} in {row[1]}")
+def test_a_date_is_a_day_of_the_zone_beside_it(row: list[str]) -> None:
+    query, zone, *cells = row
+    for cell, expected in zip(cells, (True, False), strict=True):
+        assert _holds(query, _view(**_values(cell)), read_zone(zone.strip("`"))) is expected, cell
 
 
 @pytest.mark.parametrize("row", list(_rows(ERROR_TABLE)), ids=lambda row: str(row[0]))
@@ -103,6 +116,7 @@ def test_a_wrong_query_is_answered_as_the_page_says(row: list[str]) -> None:
 def test_the_page_holds_the_tables_that_are_run() -> None:
     assert len(list(_rows(TEXT_TABLE))) > 40
     assert len(list(_rows(FIELD_TABLE))) > 20
+    assert len(list(_rows(ZONE_TABLE))) > 6
     assert len(list(_rows(ERROR_TABLE))) > 8
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import yaml
@@ -87,8 +87,8 @@ class Newsroom:
 
     # The rest of WebDeps
 
-    def parse(self, text: str, now: datetime) -> Node:
-        return parse(text, concepts=CONCEPTS, now=now)
+    def parse(self, text: str, now: datetime, zone: tzinfo) -> Node:
+        return parse(text, concepts=CONCEPTS, now=now, zone=zone)
 
     def add_feed(self, new: NewFeed) -> FeedRow:
         if not new.url.startswith(("http://", "https://")):

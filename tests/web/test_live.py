@@ -7,6 +7,7 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -190,6 +191,13 @@ def test_the_stream_keeps_to_its_query(stream: Any, newsroom: Any, news: Any) ->
     newsroom.publish(news.document("A corridor elsewhere", country="tr"))
     newsroom.publish(news.document("The corridor here", country="am"))
     assert json.loads(next_article(opened)["data"])["title"] == "The corridor here"
+
+
+def test_the_stream_takes_dates_in_the_zone_that_it_is_asked_in(stream: Any, newsroom: Any, news: Any) -> None:
+    opened = stream(f"?time_zone=Asia/Baku&q={quote('published: 2026-03-14')}")
+    for title, day in (("night", 14), ("evening", 13)):
+        newsroom.publish(news.document(title, published=datetime(2026, 3, day, 21, tzinfo=UTC)))
+    assert json.loads(next_article(opened)["data"])["title"] == "evening"
 
 
 def test_the_stream_resumes_behind_last_event_id(stream: Any, newsroom: Any, news: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -25,16 +25,18 @@ class Question:
     query: str
     since: str = ""
     until: str = ""
+    zone: tzinfo | None = None
+    """What dates without an offset are in; None for the zone of the settings."""
     scope: str = "flagged"
     """Name of the index: `flagged` or `archive`."""
     sort: Sort = "newest"
     limit: int = 20
 
 
-def moment(option: str, written: str, now: datetime) -> datetime | None:
+def moment(option: str, written: str, now: datetime, zone: tzinfo) -> datetime | None:
     """Return the moment at which the period that a date, a time or `now-7d` names begins; None for an empty text.
 
-    Raises UsageError naming the option.
+    Dates without an offset are in `zone`. Raises UsageError naming the option.
     """
     if not written:
         return None
@@ -42,7 +44,7 @@ def moment(option: str, written: str, now: datetime) -> datetime | None:
     if ago[:1].isdigit() and ago[-1:].isalpha() and not ago.endswith(("Z", "z")):
         ago = f"now-{ago}"
     try:
-        return period(ago, now=now, zone=UTC)[0]
+        return period(ago, now=now, zone=zone)[0]
     except ValueError as error:
         raise UsageError(f"{option} {written!r}: {error}; write {', '.join(EXPECTED)}") from error
 
@@ -63,10 +65,13 @@ def search(world: World, question: Question) -> tuple[int, list[Hit]]:
 
     Raises QueryError, UsageError for a time that is none, IndexUnavailable also where nothing was ever indexed.
     """
-    now = world.now()
-    since, until = moment("--since", question.since, now), moment("--until", question.until, now)
+    now, zone = world.now(), question.zone or world.zone
+    since, until = (
+        moment(option, written, now, zone)
+        for option, written in (("--since", question.since), ("--until", question.until))
+    )
     require_order(since, until, ("--since", "--until"))
-    node = world.parse_query(question.query, now) if question.query.strip() else None
+    node = world.parse_query(question.query, now, zone) if question.query.strip() else None
     if not indexed(world, question.scope):
         raise IndexUnavailable(f"nothing indexed yet in {world.settings.data}: run `heliograph run`, or check --data")
     index = world.index(question.scope)

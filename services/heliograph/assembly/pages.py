@@ -199,6 +199,7 @@ def web_deps(
         checks=checks,
         registry=world.metrics.registry,
         record=record,
+        zone=world.zone,
         allowed_hosts=world.settings.web.allowed_hosts,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from heliograph.fetch.port import Ledger
 from heliograph.index.port import Index
 from heliograph.query.parse import parse
 from heliograph.query.tree import Node
+from heliograph.query.zones import read_zone
 from heliograph.runtime.metrics import Metrics
 from heliograph.runtime.stage import Runner, Step
 from heliograph.runtime.work import dead_letter, entry
@@ -105,9 +106,14 @@ class World:
             self._indexes[name] = index
         return self._indexes[name]
 
-    def parse_query(self, text: str, now: datetime | None = None) -> Node:
+    @cached_property
+    def zone(self) -> tzinfo:
+        """What dates without an offset are in, where whoever asks names no zone."""
+        return read_zone(self.settings.time_zone)
+
+    def parse_query(self, text: str, now: datetime | None = None, zone: tzinfo | None = None) -> Node:
         """Return the tree of a query with the concepts in force. Raises QueryError."""
-        return parse(text, concepts=self.definitions.terms, now=now or self.now())
+        return parse(text, concepts=self.definitions.terms, now=now or self.now(), zone=zone or self.zone)
 
     def append_articles(self, envelopes: Sequence[Envelope]) -> None:
         """Append to the log, durably. Raises LogUnavailable."""

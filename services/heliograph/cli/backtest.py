@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, FOLDER_OPTION, definitions, load, opened
+from heliograph.cli.common import (
+    CONFIG_OPTION,
+    DATA_OPTION,
+    FOLDER_OPTION,
+    ZONE_OPTION,
+    definitions,
+    load,
+    opened,
+    zone_of,
+)
 from heliograph.cli.output import (
     FORMAT_OPTION,
     Format,
@@ -45,6 +54,7 @@ def add_to(group: typer.Typer) -> None:
         *,
         since: str = typer.Option("7d", "--since", metavar="TIME", help="Articles from then on; a date, 7d or now-7d."),
         until: str = typer.Option("", "--until", metavar="TIME", help="Articles before then."),
+        time_zone: str = ZONE_OPTION,
         file: Path | None = typer.Option(
             None, "--file", metavar="FILE", help="Articles as JSON Lines instead of the archive; - for stdin."
         ),
@@ -70,20 +80,21 @@ def add_to(group: typer.Typer) -> None:
             saved = definitions(load(config, {"data": data})).compiled.get(topic)
             found, span = _file_tested(file, draft.compiled[topic], saved), None
         else:
-            found, span = _archive_tested(draft.compiled[topic], since, until, data, config)
+            found, span = _archive_tested(draft.compiled[topic], (since, until, time_zone), data, config)
         _print_backtest(found, span, examples, form)
 
 
 def _archive_tested(
-    topic: CompiledTopic, since: str, until: str, data: Path | None, config: Path | None
+    topic: CompiledTopic, written: tuple[str, str, str], data: Path | None, config: Path | None
 ) -> tuple[Backtest, timedelta | None]:
     """Return what came of the archive, and the time it covers. Raises UsageError, IndexUnavailable."""
     from heliograph.assembly.backtest import over_archive
     from heliograph.assembly.found import moment, require_order
 
     with opened(data, config) as here, ExitStack() as bars:
-        now = here.now()
-        start, end = moment("--since", since, now), moment("--until", until, now)
+        since, until, time_zone = written
+        now, zone = here.now(), zone_of(here.settings, time_zone)
+        start, end = moment("--since", since, now, zone), moment("--until", until, now, zone)
         require_order(start, end, ("--since", "--until"))
 
         def begin(total: int) -> Callable[[int], None]:

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from heliograph.assembly.world import World
     from heliograph.detect.files import Definitions
     from heliograph.settings import Settings
 
 CONFIG_OPTION = typer.Option(None, "--config", metavar="FILE", help="Settings file (default: heliograph.toml).")
 DATA_OPTION = typer.Option(None, "--data", metavar="DIR", help="Data folder.")
+ZONE_OPTION = typer.Option(
+    "", "--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Asia/Baku (default: `time_zone`)."
+)
 FOLDER_OPTION = typer.Option(None, "--topics", metavar="DIR", help="One more folder of topics/ and concepts/.")
 
 
@@ -27,6 +32,17 @@ def load(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> 
     settings = load_settings(config, flags)
     configure_logs("warning", settings.logs.form)
     return settings
+
+
+def zone_of(settings: Settings, written: str) -> tzinfo:
+    """Return the zone that `--time-zone` names, that of the settings where it is empty. Raises UsageError."""
+    from heliograph.errors import UsageError
+    from heliograph.query.zones import read_zone
+
+    try:
+        return read_zone(written or settings.time_zone)
+    except ValueError as error:
+        raise UsageError(f"--time-zone: {error}") from error
 
 
 @contextmanager

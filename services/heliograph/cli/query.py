@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, definitions, load
+from heliograph.cli.common import CONFIG_OPTION, ZONE_OPTION, definitions, load, zone_of
 
 if TYPE_CHECKING:
     from heliograph.query.tree import Node
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     def explain(
         query: str = typer.Argument(help="The query."),
         tier: str = typer.Option("embedded", "--tier", help="Whose plan to show."),
+        time_zone: str = ZONE_OPTION,
         config: Path | None = CONFIG_OPTION,
     ) -> None:
         """Show the tree of a query, and the plan of the embedded index or the body that Elasticsearch is asked."""
@@ -37,9 +38,10 @@ def register(app: typer.Typer) -> None:
 
         if tier not in ("embedded", "distributed"):
             raise UsageError(f"--tier {tier}: there are embedded and distributed")
-        found = definitions(load(config))
+        settings = load(config)
+        zone, found = zone_of(settings, time_zone), definitions(settings)
         try:
-            node = parse(query, concepts=found.terms, now=datetime.now(UTC))
+            node = parse(query, concepts=found.terms, now=datetime.now(UTC), zone=zone)
         except QueryError as error:
             typer.echo(render_error(error), err=True)
             raise typer.Exit(2) from error

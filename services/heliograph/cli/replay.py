@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, opened
+from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, ZONE_OPTION, opened, zone_of
 from heliograph.cli.output import FORMAT_OPTION, Format, notes, progress, show
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def register(app: typer.Typer) -> None:
             "", "--from", metavar="TIME", help="Events appended from then on; a date, or now-7d."
         ),
         until: str = typer.Option("", "--until", metavar="TIME", help="Events appended before then."),
+        time_zone: str = ZONE_OPTION,
         to: Target | None = typer.Option(None, "--to", help="Stage to hand them to; all: letters to their own stages."),
         place: str = typer.Option(
             "", "--show", metavar="PLACE", help="Write the original of one dead letter to stdout."
@@ -79,8 +80,8 @@ def register(app: typer.Typer) -> None:
         from heliograph.errors import UsageError
 
         with opened(data, config, writes_index=to in (Target.INDEX, Target.ALL)) as here:
-            now = here.now()
-            span = Span(moment("--from", since, now), moment("--until", until, now))
+            now, zone = here.now(), zone_of(here.settings, time_zone)
+            span = Span(moment("--from", since, now, zone), moment("--until", until, now, zone))
             require_order(span.since, span.until, ("--from", "--until"))
             if topic is not LogTopic.dead_letters and not place and to not in _OF_EVENTS:
                 raise UsageError(

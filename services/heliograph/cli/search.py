@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, opened
+from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION, ZONE_OPTION, opened, zone_of
 from heliograph.cli.output import FORMAT_OPTION, Format, notes, show
 
 
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
         *,
         since: str = typer.Option("", "--since", metavar="TIME", help="From: RFC 3339, a date, or now-7d."),
         until: str = typer.Option("", "--until", metavar="TIME", help="Up to, not included: as --since."),
+        time_zone: str = ZONE_OPTION,
         scope: Scope = typer.Option(Scope.flagged, "--scope", help="Flagged articles, or all that are kept."),
         limit: int = typer.Option(20, "--limit", min=1, max=10_000, help="Articles to print at most."),
         sort: Order = typer.Option(Order.newest, "--sort", help="What comes first."),
@@ -56,16 +57,17 @@ def register(app: typer.Typer) -> None:
         from heliograph.errors import QueryError
         from heliograph.query.render import render_error
 
-        question = Question(
-            query=query,
-            since=since,
-            until=until,
-            scope="flagged" if scope is Scope.flagged else "archive",
-            sort=sort.value,
-            limit=limit,
-        )
         try:
             with opened(data, config) as here:
+                question = Question(
+                    query=query,
+                    since=since,
+                    until=until,
+                    zone=zone_of(here.settings, time_zone),
+                    scope="flagged" if scope is Scope.flagged else "archive",
+                    sort=sort.value,
+                    limit=limit,
+                )
                 total, hits = run(here, question)
         except QueryError as error:
             typer.echo(f"heliograph: {render_error(error)}", err=True)

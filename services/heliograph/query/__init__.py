@@ -4,6 +4,7 @@
     lexer.py       text -> terminals; limits of size and depth
     terms.py       words, phrases, prefix* and ~stem, in queries and in concept files
     moments.py     dates, times and now-7d, as the periods that they name
+    zones.py       time zones by name and offset, and what an unknown name was meant to be
     compile.py     what the grammar saw -> tree: fields, concepts, chains (shape.py puts nodes together)
     habits.py      signs of other query languages, said rather than passed over
     check.py       refuses what could hold by absence alone
@@ -19,6 +20,6 @@
     match.py       does a tree hold for a view?
     explain.py     where it holds: evidence with offsets
 
-Pure throughout: no clock, no network, no state; concepts and the present moment are arguments. The grammar and the
-stemmers' own data are read at first use.
+Pure throughout: no clock, no network, no state; concepts and the present moment are arguments. The grammar, the
+stemmers' own data and the time zones are read at first use.
 """

@@ -17,7 +17,8 @@ _DATE = re.compile(
 )
 _RELATIVE = re.compile(r"now((?:[+-]\d{1,9}[smhdwMy])*)(?:/([smhdwMy]))?", re.ASCII)
 _STEP = re.compile(r"([+-]\d+)([smhdwMy])")
-_SPANS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_CLOCK = {"s": "seconds", "m": "minutes", "h": "hours"}
+_CALENDAR = {"d": "days", "w": "weeks"}
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -25,8 +26,10 @@ def period(written: str, *, now: datetime | None, zone: tzinfo) -> tuple[datetim
     """Return the half-open period, in UTC, that a date, a time or a relative moment names.
 
     Dates without an offset are in `zone`. `now-1d/d` is the whole day, in `zone`, that lies a day back: the date
-    arithmetic of KQL. Raises ValueError with one line for a person where `written` is none of these, or lies outside
-    the years 1 to 9999.
+    arithmetic of KQL. Steps of days and longer go by the calendar of `zone`, shorter ones by the clock: on the day when
+    summer time begins, `now-1d` is 23 hours back. A day begins with its first midnight, or where the clock has none,
+    with the moment that it leaps to. Raises ValueError with one line for a person where `written` is none of these, or
+    lies outside the years 1 to 9999.
     """
     try:
         if found := _DATE.fullmatch(written):
@@ -82,25 +85,34 @@ def _offset(written: str) -> tzinfo:
 def _relative(found: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
     moment = now
     for number, unit in _STEP.findall(found.group(1)):
-        if unit in _SPANS:
-            # Clock time, not wall time: an hour is an hour where summer time begins.
-            moment = (moment.astimezone(UTC) + timedelta(**{_SPANS[unit]: int(number)})).astimezone(now.tzinfo)
+        if unit in _CLOCK:
+            # An hour is an hour where summer time begins.
+            moment = (_utc(moment) + timedelta(**{_CLOCK[unit]: int(number)})).astimezone(now.tzinfo)
+        elif unit in _CALENDAR:
+            # The same time of day, on a day of 23 hours too; or `now-1d/d` would miss yesterday near midnight.
+            moment = (moment + timedelta(**{_CALENDAR[unit]: int(number)})).replace(fold=moment.fold)
         else:
             moment = _months(moment, int(number) * (12 if unit == "y" else 1))
     unit = found.group(2)
     if unit is None:
         return _utc(moment), _utc(moment) + _INSTANT
-    return _rounded(moment, unit)
+    return _rounded_clock(moment, unit) if unit in _CLOCK else _rounded_day(moment, unit)
 
 
-def _rounded(moment: datetime, unit: str) -> tuple[datetime, datetime]:
-    start = moment.replace(microsecond=0)
-    if unit in "mhdwMy":
-        start = start.replace(second=0)
-    if unit in "hdwMy":
-        start = start.replace(minute=0)
-    if unit in "dwMy":
-        start = start.replace(hour=0)
+def _rounded_clock(moment: datetime, unit: str) -> tuple[datetime, datetime]:
+    # Taken off in UTC: the second 02:30 of a night in autumn belongs to the second hour from 02:00.
+    past = timedelta(
+        minutes=moment.minute if unit == "h" else 0,
+        seconds=moment.second if unit in "hm" else 0,
+        microseconds=moment.microsecond,
+    )
+    start = _utc(moment) - past
+    return start, start + timedelta(**{_CLOCK[unit]: 1})
+
+
+def _rounded_day(moment: datetime, unit: str) -> tuple[datetime, datetime]:
+    # `fold=0`: of two midnights the first.
+    start = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if unit == "w":
         start -= timedelta(days=start.weekday())
     if unit in "My":
@@ -109,9 +121,7 @@ def _rounded(moment: datetime, unit: str) -> tuple[datetime, datetime]:
         start = start.replace(month=1)
     if unit in "My":
         return _utc(start), _utc(_months(start, 12 if unit == "y" else 1))
-    if unit in "dw":
-        return _utc(start), _utc(start + timedelta(days=7 if unit == "w" else 1))
-    return _utc(start), _utc(start) + timedelta(**{_SPANS[unit]: 1})
+    return _utc(start), _utc(start + timedelta(days=7 if unit == "w" else 1))
 
 
 def _months(moment: datetime, months: int) -> datetime:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from heliograph.errors import QueryError
+from heliograph.errors import QueryError, UsageError
 from heliograph.query.complete import Completion, complete
 from heliograph.query.tree import Node
-from heliograph.web.decide import Params, read_params
+from heliograph.web.decide import Params, read_params, read_time
 from heliograph.web.deps import WebDeps
 from heliograph.web.port import AlertRow, Ask, Counts, FeedRow, Found
 from heliograph.web.present import FACET_TITLES, redact, value_label
@@ -17,6 +17,8 @@ from heliograph.web.shapes import Topic, make_topic
 
 _MANY = 10_000
 """More values than there are topics."""
+_NOWHERE = timezone(timedelta(hours=13, minutes=37))
+"""No place has this offset: whatever depends on a zone is something else in it."""
 
 
 class Asker:
@@ -25,23 +27,46 @@ class Asker:
     def __init__(self, deps: WebDeps) -> None:
         self._deps = deps
 
-    def params(self, given: Mapping[str, str], *, default_limit: int = 50) -> Params:
-        """Raises UsageError."""
-        return read_params(given, self._deps.now(), default_limit=default_limit)
+    def params(self, given: Mapping[str, str], *, default_limit: int = 50, zone: tzinfo | None = None) -> Params:
+        """Check a request; `zone` is the asker's where the request names none. Raises UsageError."""
+        return read_params(given, self._deps.now(), default_limit=default_limit, default_zone=zone or self._deps.zone)
 
-    def parse(self, query: str) -> Node | None:
+    def parse(self, query: str, zone: tzinfo) -> Node | None:
         """Return the tree, None for an empty query. Raises QueryError."""
+        return self._parse(query, self._deps.now(), zone)
+
+    def dated(self, params: Params) -> bool:
+        """Tell whether it depends on the zone what the parameters ask for.
+
+        `now/d` may be the same in two zones today and not next summer: it depends on the zone all the same.
+        """
+        zones = {params.zone, self._deps.zone, UTC}
+        if len(zones) == 1:
+            return False
+        now = self._deps.now()
+        here = self._meant(params, now, params.zone)
+        return any(self._meant(params, now, zone) != here for zone in (zones | {_NOWHERE}) - {params.zone})
+
+    def _meant(self, params: Params, now: datetime, zone: tzinfo) -> tuple[object, ...]:
+        try:
+            since, until = (read_time("", text, now, zone) for text in (params.since_text, params.until_text))
+            return self._parse(params.q, now, zone), since, until
+        except UsageError:
+            # A date at the end of all years lies outside them in another zone.
+            return ()
+
+    def _parse(self, query: str, now: datetime, zone: tzinfo) -> Node | None:
         if not query:
             return None
         try:
-            return self._deps.parse_query(query, self._deps.now())
+            return self._deps.parse_query(query, now, zone)
         except RecursionError as error:
             raise QueryError("the query is nested too deeply: use fewer parentheses", query=query) from error
 
     def ask(self, params: Params) -> Ask:
         """Return the question that the parameters ask. Raises QueryError."""
         return Ask(
-            query=self.parse(params.q),
+            query=self.parse(params.q, params.zone),
             since=params.since,
             until=params.until,
             sort=params.sort,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from typing import Final, get_args
 
 from heliograph.errors import QueryError, UsageError
+from heliograph.query.moments import period
+from heliograph.query.zones import find_zone, read_zone
 from heliograph.web.port import Scope, Sort
 
 MAX_QUERY: Final = 20_000
@@ -22,14 +24,6 @@ QUICK_RANGES: Final = (
     ("now-30d", "Past month"),
     ("", "Any time"),
 )
-_UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
-_RELATIVE = re.compile(r"now(?:([+-])([0-9]{1,6})([smhdw]))?", re.ASCII)
 _SCOPES: Mapping[str, Scope] = {"": "flagged", "flagged": "flagged", "all": "archive", "archive": "archive"}
 
 
@@ -55,16 +49,27 @@ class Params:
     sort: Sort
     limit: int
     cursor: str
+    zone: tzinfo
+    """What dates without an offset are in, in `q`, `since` and `until`."""
+    zone_text: str
+    """The zone as the request names it; empty where it names none."""
 
 
-def read_params(given: Mapping[str, str], now: datetime, *, default_limit: int = 50) -> Params:
-    """Check the parameters q, since, until, scope, sort, limit and cursor; raise ParameterError or QueryError."""
+def read_params(
+    given: Mapping[str, str], now: datetime, *, default_limit: int = 50, default_zone: tzinfo = UTC
+) -> Params:
+    """Check the parameters q, since, until, time_zone, scope, sort, limit and cursor.
+
+    Raises ParameterError or QueryError.
+    """
     q = read_query(given).strip()
     cursor = given.get("cursor", "")
     if len(cursor) > MAX_CURSOR:
         raise ParameterError("cursor: not one of ours: start again without it", expected=("the `next` of a page",))
     since_text, until_text = given.get("since", "").strip(), given.get("until", "").strip()
-    since, until = read_time("since", since_text, now), read_time("until", until_text, now)
+    zone_text = zone_parameter(given)
+    zone = read_time_zone(zone_text) if zone_text else default_zone
+    since, until = read_time("since", since_text, now, zone), read_time("until", until_text, now, zone)
     if since and until and since >= until:
         raise ParameterError(f"since ({since_text}) is not before until ({until_text}): nothing can lie between")
     return Params(
@@ -77,6 +82,8 @@ def read_params(given: Mapping[str, str], now: datetime, *, default_limit: int =
         sort=_read_sort(given.get("sort", "") or "newest"),
         limit=read_int("limit", given.get("limit", ""), default=default_limit, most=MAX_LIMIT),
         cursor=cursor,
+        zone=zone,
+        zone_text=zone_text,
     )
 
 
@@ -91,21 +98,39 @@ def read_query(given: Mapping[str, str]) -> str:
     return q
 
 
-def read_time(name: str, text: str, now: datetime) -> datetime | None:
-    """Read RFC 3339, a date, `now` or `now-7d` (units s m h d w); None for an empty text.
+def zone_parameter(given: Mapping[str, str]) -> str:
+    """Return `time_zone` as it was sent; in `time_zone=+04:00` the plus sign, which reads as a space there."""
+    text = given.get("time_zone", "")
+    return f"+{text[1:]}" if re.match(r" \d", text) else text.strip()
 
-    A time without an offset is taken as UTC. Raises ParameterError.
+
+def read_time_zone(text: str) -> tzinfo:
+    """Return the zone of a name or an offset. Raises ParameterError naming the nearest known one."""
+    try:
+        return read_zone(text)
+    except ValueError as error:
+        raise ParameterError(f"time_zone: {error}", expected=("a name such as Asia/Baku", "+04:00")) from error
+
+
+def remembered_zone(cookies: Mapping[str, str]) -> tzinfo | None:
+    """Return the zone that the reader's browser told of itself; None where it told none that is known."""
+    return find_zone(cookies.get("time_zone", ""))
+
+
+def read_time(name: str, text: str, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """Return the beginning of what a date, a time or `now-7d` names in a query; None for an empty text.
+
+    Times without an offset are in `zone`; further forms of ISO 8601 will do as well. Raises ParameterError.
     """
     if not text:
         return None
-    relative = _RELATIVE.fullmatch(text)
     try:
-        if relative:
-            sign, number, unit = relative.groups()
-            step = _UNITS[unit] * int(number) if sign else timedelta()
-            return now - step if sign == "-" else now + step
+        return period(text, now=now, zone=zone)[0]
+    except ValueError:
+        pass
+    try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ParameterError(
             f"{name}: not a time: {_short(text)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from prometheus_client import CollectorRegistry
 
@@ -30,8 +30,9 @@ class WebDeps:
     """All that the web application is given; nothing else is reached for."""
 
     searches: Searches
-    parse_query: Callable[[str, datetime], Node]
-    """Raises QueryError. An empty text never reaches it."""
+    parse_query: Callable[[str, datetime, tzinfo], Node]
+    """Takes the query, the present moment and the zone of dates without an offset. Raises QueryError. An empty text
+    never reaches it."""
     matches: Callable[[Node, Document], bool]
     """Does the query hold for the document? For the live list."""
     now: Callable[[], datetime]
@@ -57,6 +58,8 @@ class WebDeps:
     checks: Mapping[str, Check] = field(default_factory=dict)
     registry: CollectorRegistry | None = None
     record: Recorder = record_nothing
+    zone: tzinfo = UTC
+    """What dates without an offset are in, where whoever asks names no zone."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names, besides localhost and IP literals, under which the server may be addressed."""
     heartbeat: float = 15.0

@@ -30,11 +30,15 @@ _STRUCTS: Final = (
     FeedRow,
     Readiness,
 )
-_TIME = "RFC 3339, a date, or relative: `now-7d` (units s m h d w)"
+_TIME = "RFC 3339, a date, or relative: `now-7d`, `now/d` (units s m h d w M y); its beginning"
 _PARAMETERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "q": ("Query in Heliograph's query language; everything where empty.", {"type": "string"}),
     "since": (f"Listed at or after: {_TIME}.", {"type": "string"}),
     "until": (f"Listed before: {_TIME}.", {"type": "string"}),
+    "time_zone": (
+        "Zone of dates without an offset, such as `Asia/Baku` or `+04:00`; the setting `time_zone` where empty.",
+        {"type": "string"},
+    ),
     "scope": (
         "`flagged`: what a topic asked for; `all`: every article kept.",
         {"type": "string", "enum": ["flagged", "all", "archive"], "default": "flagged"},
@@ -58,7 +62,7 @@ _PARAMETERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "as": ("Form of the events' data.", {"type": "string", "enum": ["json", "html"], "default": "json"}),
     "after": ("Event id to resume behind, where `Last-Event-ID` cannot be sent.", {"type": "string"}),
 }
-_SEARCH = ("q", "since", "until", "scope")
+_SEARCH = ("q", "since", "until", "time_zone", "scope")
 _LIST = (*_SEARCH, "sort", "limit", "cursor")
 
 # (method, path, summary, parameters, status and media type and struct of the answer, struct of the request's body)
@@ -76,7 +80,16 @@ ROUTES: Final[tuple[_Row, ...]] = (
     ("delete", "/api/v1/feeds/{id}", "Unsubscribe", (), 204, "", "", ""),
     ("get", "/api/v1/alerts", "Alerts", ("limit", "status", "topic", "channel"), 200, _JSON, "AlertsAnswer", ""),
     ("post", "/api/v1/channels/{name}/test", "Send a test message", (), 200, _JSON, "ChannelAnswer", ""),
-    ("get", "/api/v1/stream", "Flagged articles as they come", ("q", "as", "after"), 200, "text/event-stream", "", ""),
+    (
+        "get",
+        "/api/v1/stream",
+        "Flagged articles as they come",
+        ("q", "time_zone", "as", "after"),
+        200,
+        "text/event-stream",
+        "",
+        "",
+    ),
     ("get", "/api/v1/silences", "Planned", (), 501, _JSON, "ErrorAnswer", ""),
     ("post", "/api/v1/silences", "Planned", (), 501, _JSON, "ErrorAnswer", ""),
     ("get", "/api/v1/saved-searches", "Planned", (), 501, _JSON, "ErrorAnswer", ""),

@@ -174,7 +174,8 @@ def _title(params: Params) -> str:
 
 def _asked(params: Params) -> dict[str, object]:
     scope = "" if params.scope == "flagged" else "all"
-    return {"q": params.q, "since": params.since_text, "until": params.until_text, "scope": scope}
+    times = {"since": params.since_text, "until": params.until_text, "time_zone": params.zone_text}
+    return {"q": params.q, **times, "scope": scope}
 
 
 def _text(parent: Element, name: str, text: str) -> Element:

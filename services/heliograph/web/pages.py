@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,10 +12,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from heliograph.errors import UsageError
+from heliograph.query.zones import find_zone, zone_name
 from heliograph.web.api import usage_body
 from heliograph.web.ask import Asker
 from heliograph.web.chart import draw
-from heliograph.web.decide import QUICK_RANGES, Params, add_filter, filters_of
+from heliograph.web.decide import QUICK_RANGES, Params, add_filter, filters_of, remembered_zone, zone_parameter
 from heliograph.web.deps import WebDeps
 from heliograph.web.health import run_checks
 from heliograph.web.port import Counts
@@ -59,14 +61,22 @@ class Pages:
         now = self.deps.now()
         # Before the search: what arrives between the two comes by the stream, and the page drops what it has.
         behind = self.deps.bus.last_id
+        zone = remembered_zone(request.cookies) or self.deps.zone
         try:
-            params = self.asker.params(given, default_limit=_PAGE)
+            params = self.asker.params(given, default_limit=_PAGE, zone=zone)
             found = self.asker.search(params)
             counts = self.asker.counts(params, _FACETS, buckets=_BARS, size=8)
         except UsageError as error:
-            return self._refused(request, error)
+            return self._refused(request, zone, error)
+        asked_in, dated = params.zone_text, self.asker.dated(params)
+        if dated and params.zone != self.deps.zone:
+            # Whoever opens a link of this page need not be in the reader's zone.
+            params = replace(params, zone_text=zone_name(params.zone))
         names = self.names()
-        values = self._form(params) | {
+        values = {
+            **self._form(params),
+            **_zones(params.zone, zone, asked_in),
+            "dated": dated,
             "error": None,
             "found": found,
             "cards": [card_of(hit.document, hit.evidence, names) for hit in found.items],
@@ -99,13 +109,16 @@ class Pages:
         }
         return self.renderer.page("status.html", values)
 
-    def _refused(self, request: Request, error: UsageError) -> Response:
+    def _refused(self, request: Request, zone: tzinfo, error: UsageError) -> Response:
         """Show the form again with what is wrong: the query's place is marked where the query is to blame."""
         body = usage_body(error)
         given = request.query_params
+        asked_in = zone_parameter(given)
+        known = find_zone(asked_in)
         q = given.get("q", "").strip()[:2000]
         at = -1 if body.position is None else min(body.position, len(q))
         values: dict[str, Any] = {
+            **_zones(known or zone, zone, asked_in if known else ""),
             "q": q,
             "since": given.get("since", "")[:60],
             "until": given.get("until", "")[:60],
@@ -114,6 +127,7 @@ class Pages:
             "ranges": [],
             "scopes": [],
             "feeds_query": "",
+            "dated": False,
             "error": body,
             "before": q[:at] if at >= 0 else "",
             "culprit": q[at : at + 1] if at >= 0 else "",
@@ -139,14 +153,21 @@ class Pages:
                 ("All articles", address(params, scope="all"), params.scope == "archive"),
             ],
             "zoom": lambda since, until: address(params, since=since, until=until),
-            "feeds_query": query_string({"q": params.q, "scope": _scope(params)}),
+            "feeds_query": query_string({"q": params.q, "scope": _scope(params), "time_zone": params.zone_text}),
         }
 
     def _stream(self, params: Params, behind: str) -> str:
         """Return the address of the live list, empty where new articles would not stand at the top of this page."""
         if params.cursor or params.until or params.sort != "newest" or params.scope != "flagged":
             return ""
-        return "/api/v1/stream" + query_string({"q": params.q, "as": "html", "after": behind})
+        return "/api/v1/stream" + query_string(
+            {"q": params.q, "time_zone": params.zone_text, "as": "html", "after": behind}
+        )
+
+
+def _zones(zone: tzinfo, readers: tzinfo, asked_in: str) -> dict[str, str]:
+    """Return the zone of the page, the one of the reader where no address names one, and the one of the address."""
+    return {"zone": zone_name(zone), "readers_zone": zone_name(readers), "time_zone": asked_in}
 
 
 def facets_of(params: Params, counts: Counts, names: dict[str, str]) -> list[Facet]:
@@ -178,6 +199,7 @@ def address(params: Params, **changes: str) -> str:
         "until": params.until_text,
         "scope": _scope(params),
         "sort": "" if params.sort == "newest" else params.sort,
+        "time_zone": params.zone_text,
     }
     return "/" + (query_string(values | changes) if any((values | changes).values()) else "")
 

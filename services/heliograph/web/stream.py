@@ -44,7 +44,7 @@ class Streamer:
         form = request.query_params.get("as", "json")
         if form not in ("json", "html"):
             raise ParameterError(f"as: unknown: {form[:40]!r}", expected=("json", "html"))
-        query = await run_in_threadpool(self.asker.parse, params.q)
+        query = await run_in_threadpool(self.asker.parse, params.q, params.zone)
         last = request.headers.get("last-event-id") or request.query_params.get("after", "")
         try:
             reader = self.deps.bus.subscribe(last[:MAX_CURSOR])

@@ -1,4 +1,4 @@
-// Makes the pages live: times in the reader's own zone, the live list, the chart as a way to zoom, keys.
+// Makes the pages live: times and dates in the reader's own zone, the live list, the chart as a way to zoom, keys.
 // Every page works without this file.
 "use strict";
 
@@ -113,7 +113,16 @@
     });
   }
 
+  // Dates in a query are the reader's own: the next question says where that is. This page stays as it was asked for.
+  function tellZone() {
+    const form = document.querySelector("form[data-zone]");
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (!form || !own || own === form.dataset.zone || !/^[\w+/-]+$/.test(own)) return;
+    document.cookie = `time_zone=${own}; Path=/; SameSite=Lax; Max-Age=31536000`;
+  }
+
   localise(document);
+  tellZone();
   live();
   chart();
   keys();
