@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
-from lark import Lark
+from lark import Lark, Tree
 from tests.query.oracles import Form, Kql, Lucene, Tiny, form_of, holds
 from tests.query.shared_syntax import PLAIN, queries
 
@@ -28,6 +28,7 @@ from heliograph.query import terms
 from heliograph.query.lexer import QueryLexer
 from heliograph.query.match import matches
 from heliograph.query.parse import parse
+from heliograph.query.shape import negated
 from heliograph.query.tree import Node
 from heliograph.query.view import View
 
@@ -126,6 +127,21 @@ def swap_and_or(monkeypatch: pytest.MonkeyPatch) -> None:
     _grammar(monkeypatch, change)
 
 
+def loosen_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `not` at the beginning reaches over the whole `and`."""
+    whole = compiling.Compiler.node
+
+    def loosened(self: compiling.Compiler, part: Any, field: str) -> Node | None:
+        if isinstance(part, Tree) and part.data == "and_expr":
+            first, *others = part.children
+            if isinstance(first, Tree) and first.data == "negation":
+                node = whole(self, Tree("and_expr", [first.children[1], *others]), field)
+                return node and negated(node)
+        return whole(self, part, field)
+
+    monkeypatch.setattr(compiling.Compiler, "node", loosened)
+
+
 def drop_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "negated", lambda node: node)
 
@@ -169,7 +185,9 @@ def differ(text: str, oracle: Oracle) -> bool:
 BOTH = [("kql", KQL), ("lucene", LUCENE)]
 
 
-FAULTS = [(fault, *oracle) for fault in (swap_and_or, drop_not, lose_escapes, lose_scope) for oracle in BOTH]
+FAULTS = [
+    (fault, *oracle) for fault in (swap_and_or, loosen_not, drop_not, lose_escapes, lose_scope) for oracle in BOTH
+]
 FAULTS += [(lose_controls, "kql", KQL)]
 
 
