@@ -12,8 +12,9 @@ from tests.bench.quality import HEADLINES, Report, corpus_files, measure, read_c
 
 from heliograph.core.article import Article
 from heliograph.core.languages import SHIPPED as LANGUAGES
+from heliograph.detect.check import check_definitions
 from heliograph.detect.engine import Engine
-from heliograph.detect.examples import ExampleResult, check_definitions, run_examples
+from heliograph.detect.examples import ExampleResult, run_examples
 from heliograph.detect.files import defaults_folder, load_definitions
 
 MakeArticle = Callable[..., Article]
@@ -43,7 +44,7 @@ def test_severities_are_as_shipped() -> None:
 
 
 def test_nothing_shipped_calls_for_a_warning() -> None:
-    assert check_definitions(SHIPPED) == []
+    assert [finding for finding in check_definitions(SHIPPED) if finding.severity != "info"] == []
 
 
 def test_every_concept_file_says_where_its_forms_come_from() -> None:

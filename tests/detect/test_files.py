@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.detect.examples import check_definitions, run_examples
+from heliograph.detect.check import check_definitions
+from heliograph.detect.examples import run_examples
 from heliograph.detect.files import load_definitions
 from heliograph.detect.yamlfile import MAX_BYTES
 from heliograph.errors import DefinitionError

@@ -48,14 +48,16 @@ def register(app: typer.Typer) -> None:
         data: Path | None = DATA_OPTION,
         config: Path | None = CONFIG_OPTION,
     ) -> None:
-        """Validate topic and concept files; exit 1 where there are errors."""
-        from heliograph.detect.examples import check_definitions
+        """Look topic and concept files over: errors, parts that do nothing, overlaps, cost; exit 1 on errors."""
+        from heliograph.detect.check import SEVERITIES, check_definitions
 
         found = definitions(load(config, {"data": data}), folder)
         findings = check_definitions(found)
         rows = [{"severity": f.severity, "place": f.place, "message": f.message} for f in findings]
         show(rows, ("severity", "place", "message"), form, title="findings")
-        notes().print(f"{len(found.topics)} topics, {len(found.concepts)} concepts, {len(findings)} findings")
+        counts = [(sum(f.severity == severity for f in findings), severity) for severity in SEVERITIES]
+        counted = ", ".join(f"{number} {severity}" for number, severity in counts)
+        notes().print(f"{len(found.topics)} topics, {len(found.concepts)} concepts; findings: {counted}")
         if any(f.severity == "error" for f in findings):
             raise typer.Exit(1)
 

@@ -14,5 +14,10 @@ engine.py    all topics compiled into one matcher; pure
 score.py     how much of an article is about its topic; pure
 stage.py     articles -> matches
 scan.py      JSON Lines in, JSON Lines out: what `heliograph scan` does
-examples.py  runs the examples of topics; looks definitions over
+examples.py  runs the examples of topics
+check.py     looks definitions over: errors, warnings, and what is good to know
+covers.py    what provably follows from a query
+deadparts.py parts of a query that provably do nothing
+overlap.py   topics that flag the same, proven or measured on the examples
+cost.py      what a topic looks for, what calls it up, and how often in vain
 """

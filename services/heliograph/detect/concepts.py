@@ -35,6 +35,8 @@ class ConceptFile(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     place: str = ""
     """Where it was read, for errors."""
+    places: Mapping[tuple[str, str], str] = {}
+    """Where each term stands, by its language and how it is written."""
 
     @property
     def listed(self) -> tuple[ConceptTerm, ...]:
@@ -53,10 +55,12 @@ def concept_from(file: Located) -> ConceptFile:
     if not isinstance(terms, dict) or not terms:
         raise file.error("terms must map languages to lists, such as `en: [zangezur corridor*]`", "terms")
     found: dict[str, tuple[str, ...]] = {}
+    places: dict[tuple[str, str], str] = {}
     for language, listed in terms.items():
         if language not in KNOWN:
             raise file.error(unknown(language), "terms", language)
         found[language] = read_terms(file, language, listed, language)
+        places |= places_of(file, language, found[language], language)
     if not any(found.values()):
         raise file.error("there is no term in any language: nothing could ever match", "terms")
     if sum(map(len, found.values())) > MAX_TERMS:
@@ -67,6 +71,7 @@ def concept_from(file: Located) -> ConceptFile:
         description=file.value.get("description", ""),
         terms=found,
         place=str(file.path),
+        places=places,
     )
 
 
@@ -84,6 +89,11 @@ def read_terms(file: Located, language: str, listed: object, key: str) -> tuple[
             raise file.error(f"term `{term}` says the same as `{seen[atoms]}` above: remove one", *at)
         seen[atoms] = term
     return tuple(term for term in listed if isinstance(term, str))
+
+
+def places_of(file: Located, language: str, terms: tuple[str, ...], key: str) -> dict[tuple[str, str], str]:
+    """Return where each of the terms that `read_terms` gave stands, by language and term."""
+    return {(language, term): file.place("terms", key, index) for index, term in enumerate(terms)}
 
 
 def _atoms(file: Located, term: str, language: str, at: KeyPath) -> object:

@@ -104,7 +104,15 @@ class Engine:
         """Return the ids of the same topics without working out evidence: for back-tests and counts."""
         return tuple(each.topic.id for each in self._matching(item)[1])
 
+    def called_ids(self, item: Article | View) -> tuple[str, ...]:
+        """Return the topics that the article calls up, which are then held against it: those with a key in it."""
+        return tuple(self._called(item)[1])
+
     def _matching(self, item: Article | View) -> tuple[Found, list[_Standing]]:
+        found, called = self._called(item)
+        return found, [called[name] for name in sorted(called) if called[name].check.holds(found)]
+
+    def _called(self, item: Article | View) -> tuple[Found, dict[str, _Standing]]:
         view = item if isinstance(item, View) else View(Document(article=item))
         article = view.document.article
         title, text = article.title.split(), article.text.split()
@@ -112,7 +120,7 @@ class Engine:
         atoms = {number for _, hits in entries.values() for _, numbers in hits for number in numbers}
         called = self._registry.called(atoms, view)
         found = Found(view, atoms, lambda: (_positions(title, entries), _positions(text, entries)))
-        return found, [called[name] for name in sorted(called) if called[name].check.holds(found)]
+        return found, called
 
 
 def _positions(pieces: list[str], entries: dict[str, Entry]) -> Positions:

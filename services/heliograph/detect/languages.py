@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from heliograph.core.languages import KNOWN, unknown
-from heliograph.detect.concepts import ConceptFile, check_keys, read_terms
+from heliograph.detect.concepts import ConceptFile, check_keys, places_of, read_terms
 from heliograph.detect.yamlfile import Located
 from heliograph.errors import DefinitionError
 
@@ -62,4 +62,9 @@ def add_language(concepts: dict[str, ConceptFile], language: LanguageFile, error
             continue
         there = concept.terms.get(language.id, ())
         new = tuple(term for term in terms if term not in there)
-        concepts[name] = replace(concept, terms={**concept.terms, language.id: (*there, *new)})
+        places = places_of(language.file, language.id, terms, name)
+        concepts[name] = replace(
+            concept,
+            terms={**concept.terms, language.id: (*there, *new)},
+            places={**places, **concept.places},
+        )
