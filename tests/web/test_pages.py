@@ -172,3 +172,10 @@ def test_a_channel_is_tested_from_the_page_and_its_failure_is_told(
     assert "answered 410" in text_of(body)
     assert b"hunter2" not in body
     assert newsroom.tested == ["desk", "broken"]
+
+
+def test_what_a_message_quotes_is_code_and_stays_text(client: Any) -> None:
+    status, _, body = client("GET", "/?q=" + quote('iran and <b>x</b>: "y"'))
+    assert status == 400
+    assert "<b>x" not in body.decode().split("<main", 1)[1]
+    assert "there is no field <code>lang</code>" in client("GET", "/?q=" + quote("lang: ru"))[2].decode()

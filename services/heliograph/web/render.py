@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import nh3
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from heliograph.web.chart import HEIGHT, WIDTH
@@ -24,6 +24,7 @@ _LIST_TAGS = "dd dl dt figcaption figure h1 h2 h3 h4 h5 h6 li ol ul"
 _TABLE_TAGS = "caption table tbody td tfoot th thead tr"
 _TAGS = set(f"{_TEXT_TAGS} {_LIST_TAGS} {_TABLE_TAGS}".split())
 _HEADING = re.compile(r"<(/?)h[1-6]>")
+_QUOTED = re.compile(r"`([^`]+)`")
 _EMPTY_LINK = re.compile(r"<a[^>]*>\s*</a>")
 
 
@@ -39,7 +40,12 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._env.filters.update(
-            clock=clock, iso=iso, country=country_name, article_html=article_html, query_string=query_string
+            clock=clock,
+            iso=iso,
+            country=country_name,
+            article_html=article_html,
+            query_string=query_string,
+            coded=coded,
         )
         self._env.globals.update(ago=ago, chart_width=WIDTH, chart_height=HEIGHT)
         self._static = {name: _digest(STATIC / name) for name in ("style.css", "app.js", "complete.js")}
@@ -74,6 +80,11 @@ def article_html(html: str) -> Markup:
     )
     cleaned = _HEADING.sub(lambda found: f"<{found[1]}p>" if found[1] else '<p class="h">', cleaned)
     return Markup(_EMPTY_LINK.sub("", cleaned))  # noqa: S704 - cleaned by nh3 two lines above
+
+
+def coded(message: str) -> Markup:
+    """Return a message with what it quotes in backticks as code, the way the terminal's words read on a page."""
+    return Markup(_QUOTED.sub(r"<code>\1</code>", str(escape(message))))  # noqa: S704 - escaped before
 
 
 def query_string(values: Mapping[str, object]) -> str:

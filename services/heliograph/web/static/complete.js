@@ -65,7 +65,6 @@
       option.id = `suggestion-${at}`;
       option.setAttribute("role", "option");
       option.setAttribute("aria-selected", "false");
-      option.className = item.kind;
       text.textContent = item.text;
       text.dir = "auto";
       detail.textContent = item.detail || item.kind;
