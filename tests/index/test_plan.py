@@ -70,6 +70,27 @@ def test_a_chain_with_phrases_is_sure_of_its_single_words() -> None:
     assert sure == Within("title", (Atom("iran"), Atom("иран", Mode.PREFIX)), (Atom("treaty"),), -4, 4)
 
 
+def test_a_chain_beside_one_of_its_operands_asks_for_nothing_more() -> None:
+    assert of("@pact or (@iran near/3 @pact)") == of("@pact")
+    assert of("iran or (iran before/3 russia)") == of("iran")
+    assert of('strategic or "strategic partnership"') == of("strategic")
+
+
+def test_a_chain_beside_a_part_of_an_operand_is_still_asked_for() -> None:
+    assert "then" in explained(of("treaty or (@iran near/3 @pact)"))
+    assert "then" in explained(of("title: treaty or text: (iran near/3 treaty)"))
+
+
+def test_single_words_that_are_asked_to_be_close_are_not_asked_for_besides() -> None:
+    possible = of("text: (iran near/3 russia near/3 treaty)").possible
+    assert isinstance(possible, Both)
+    assert all(isinstance(part, Within) for part in possible.clauses)
+
+
+def test_words_that_nothing_can_be_asked_to_be_close_to_are_asked_for() -> None:
+    assert Word("text", "iran") in getattr(of("text: (~corridor near/2 iran)").possible, "clauses", ())
+
+
 def test_without_positions_prefixes_are_left_to_checking() -> None:
     phrase = of('title: "iran russ*"', positions=False)
     assert phrase.possible == Both((Word("title", "iran"), Word("title", "russ", prefix=True)))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 from heliograph.index.bounds import Plan, any_of, at_most, exactly, has_position, phrase_plan
-from heliograph.index.clauses import Clause, Every, Within, both, either
+from heliograph.index.clauses import Clause, Within, both, either
 from heliograph.query.tree import AnyOf, Atom, Chain, Operand, Term
 
 # Above so many operands only neighbours are asked to be close: the pairs would outgrow the documents they save.
@@ -38,7 +38,13 @@ def plan_chain(chain: Chain, field: str, *, positions: bool) -> Plan:
     exact = Within(field, sides[0], sides[1], *_reach(chain, 1, 1))
     if whole:
         return exactly(exact)
-    loose = at_most(both([_present(operands, field, positions=True), _close(chain, operands, field)]))
+    firsts = [_first(terms) for terms in operands]
+    pairs = _pairs(firsts)
+    # Single tokens that are asked to be close to something need not be asked for besides.
+    close = {number for pair in pairs for number in pair if len(sides[number]) == len(operands[number])}
+    apart = [terms for number, terms in enumerate(operands) if number not in close]
+    near = _close(chain, [max(len(term.atoms) for term in terms) for terms in operands], firsts, pairs, field)
+    loose = at_most(both([_present(apart, field, positions=True), near]))
     return any_of([exactly(exact), loose]) if len(operands) == 2 and all(sides) else loose
 
 
@@ -77,21 +83,26 @@ def _reach(chain: Chain, left: int, right: int) -> tuple[int, int]:
     return -(chain.distance + right), chain.distance + left
 
 
-def _close(chain: Chain, operands: Sequence[Sequence[Term]], field: str) -> Clause:
+def _pairs(firsts: Sequence[Sequence[Atom]]) -> list[tuple[int, int]]:
+    """Return the operands that are asked to be close to each other, two and two."""
+    numbers = range(len(firsts))
+    pairs = combinations(numbers, 2) if len(firsts) <= _ALL_PAIRS else pairwise(numbers)
+    return [(left, right) for left, right in pairs if firsts[left] and firsts[right]]
+
+
+def _close(
+    chain: Chain,
+    longest: Sequence[int],
+    firsts: Sequence[tuple[Atom, ...]],
+    pairs: Sequence[tuple[int, int]],
+    field: str,
+) -> Clause:
     """Return what holds wherever the chain does: first tokens close to each other, two and two."""
-    firsts = [_first(terms) for terms in operands]
-    longest = [max(len(term.atoms) for term in terms) for terms in operands]
-    if len(operands) == 2:
-        if not all(firsts):
-            return Every()
+    if len(firsts) == 2:
         low, high = _reach(chain, longest[0], longest[1])
-        return Within(field, firsts[0], firsts[1], 1 if chain.ordered else low, high)
-    # The whole lies in distance + sum of lengths, so two begins lie less far apart than that.
-    far = chain.distance + sum(longest) - 1
-    numbers = range(len(operands))
-    pairs = combinations(numbers, 2) if len(operands) <= _ALL_PAIRS else pairwise(numbers)
-    return both(
-        Within(field, firsts[left], firsts[right], 1 if chain.ordered else -far, far)
-        for left, right in pairs
-        if firsts[left] and firsts[right]
-    )
+    else:
+        # The whole lies in distance + sum of lengths, so two begins lie less far apart than that.
+        high = chain.distance + sum(longest) - 1
+        low = -high
+    low = 1 if chain.ordered else low
+    return both(Within(field, firsts[left], firsts[right], low, high) for left, right in pairs)
