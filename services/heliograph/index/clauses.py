@@ -141,6 +141,13 @@ def _word(field: str, atom: Atom) -> Word:
     return Word(field, atom.text, atom.mode is Mode.PREFIX)
 
 
+def beyond(clause: Clause, known: Clause) -> Clause:
+    """Return what `clause` names and `known` does not, without asking for parts of the one that the other names."""
+    denied = set(known.clauses if isinstance(known, Either) else (known,))
+    parts = clause.clauses if isinstance(clause, Either) else (clause,)
+    return both([either(part for part in parts if part not in denied), without(known)])
+
+
 def without(clause: Clause) -> Clause:
     """Return the complement."""
     match clause:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heliograph.core.article import Document
 from heliograph.index import decide, schema
 from heliograph.index.bounds import Plan
-from heliograph.index.clauses import Between, Clause, OneOf, both, either, without
+from heliograph.index.clauses import Between, Clause, OneOf, beyond, both, either
 from heliograph.index.compile import compile_clause
 from heliograph.index.plan import plan
 from heliograph.index.port import Aggregates, Sort
@@ -68,7 +68,7 @@ class Reader:
         sure = Found(self._schema, self._searcher, both([bounds.sure, span]), span).looked()
         if bounds.exact:
             return sure
-        doubtful = self.find(both([bounds.possible, without(bounds.sure), span])).newest(self._searcher.num_docs)
+        doubtful = self.find(both([beyond(bounds.possible, bounds.sure), span])).newest(self._searcher.num_docs)
         # In the order in which they are stored, so that no block of the store is read twice.
         doubtful.sort(key=lambda hit: (hit[1].segment_ord, hit[1].doc))
         found: _Ranked = []
@@ -77,7 +77,7 @@ class Reader:
             view = self._read(hit[1])
             if matches(node, view):
                 found.append(hit)
-                ids.append(view.document.article.id)
+                ids.append(view.id)
         return sure.joined(found, both([either([bounds.sure, OneOf(tuple(ids))]), span]))
 
     def _read(self, address: Any) -> View:  # noqa: ANN401 - the engine exports no type for an address

@@ -38,8 +38,19 @@ class _Kept(msgspec.Struct, array_like=True, frozen=True):
     text: _Tokens
 
 
+class _Id(msgspec.Struct):
+    id: str
+
+
+class _Identified(msgspec.Struct):
+    """Of a document only whose it is: a tenth of the work."""
+
+    article: _Id
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Kept)
+_identified = msgspec.msgpack.Decoder(_Identified)
 _documents = msgspec.msgpack.Decoder(Document)
 
 
@@ -77,6 +88,10 @@ class _KeptView(View):
     @property
     def document(self) -> Document:
         return self._whole.document
+
+    @property
+    def id(self) -> str:
+        return _identified.decode(self._kept.document).article.id
 
     @cached_property
     def title(self) -> FieldText:

@@ -128,6 +128,11 @@ class View:
         return self._document
 
     @property
+    def id(self) -> str:
+        """Id of the article."""
+        return self.document.article.id
+
+    @property
     def language(self) -> str:
         """Language of the article, for stems; empty where unknown."""
         return self.document.article.language
