@@ -12,10 +12,13 @@ import pytest
 
 from heliograph.core.article import Article, Document
 from heliograph.errors import IndexUnavailable
-from heliograph.index import folder, schema
+from heliograph.index import collect, folder, schema
 from heliograph.index.embedded import EmbeddedIndex
 from heliograph.index.port import Search
+from heliograph.query.match import matches
 from heliograph.query.parse import parse
+from heliograph.query.tree import Node
+from heliograph.query.view import View
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVICES = Path(__file__).resolve().parents[2] / "services"
@@ -75,6 +78,10 @@ print("resumed", index.search(Search()).total, flush=True)
 def document(article_id: str, text: str = "word") -> Document:
     article = Article(id=article_id, revision="r", title="", text=text, feed="f", source="s", fetched=NOON, sorted=NOON)
     return Document(article=article)
+
+
+def replace_time(found: Document, moment: datetime) -> Document:
+    return msgspec.structs.replace(found, article=msgspec.structs.replace(found.article, sorted=moment, fetched=moment))
 
 
 def spawn(program: str, path: Path) -> subprocess.Popen[str]:
@@ -201,4 +208,35 @@ def test_many_small_batches_leave_few_segments_and_files(tmp_path: Path) -> None
     assert index.search(Search(parse("treaty"))).total == 50
     # Eight segments of one size are merged; a segment has at most nine files.
     assert len(list(tmp_path.iterdir())) < 9 * 16
+    index.close()
+
+
+def test_a_reader_checks_documents_once_until_something_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = EmbeddedIndex(tmp_path)
+    writer.upsert([document("a", "treaties with Iran")])
+    reader = EmbeddedIndex(tmp_path, read_only=True)
+    checked: list[View] = []
+
+    def counted(node: Node, view: View) -> bool:
+        checked.append(view)
+        return matches(node, view)
+
+    monkeypatch.setattr(collect, "matches", counted)
+    asked = Search(parse("~treaty near/2 iran"))
+    assert [reader.search(asked).total, reader.aggregate(asked).total, len(checked)] == [1, 1, 1]
+    writer.upsert([document("b", "a treaty of Iran")])
+    assert [reader.search(asked).total, reader.aggregate(asked).total, len(checked)] == [2, 2, 3]
+    writer.close()
+
+
+def test_the_interval_is_that_of_the_hits_and_not_of_the_span(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "LOOK", 1)
+    index = EmbeddedIndex(tmp_path)
+    old = document("old")
+    long_ago = replace_time(old, NOON.replace(year=2020))
+    index.upsert([long_ago, document("a", "treaty"), document("b", "treaty")])
+    assert index.aggregate(Search(parse("treaty"))).interval == 1
+    assert index.aggregate(Search()).interval > 86400
     index.close()

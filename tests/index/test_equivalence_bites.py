@@ -115,3 +115,11 @@ def test_an_operator_that_is_wrong_is_found_out(
 
 def test_without_a_mutation_the_same_trees_agree(fixed: list[tuple[int, list[Asked]]]) -> None:
     all_agree(fixed)
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_where_only_the_newest_hits_are_known_the_same_trees_agree(
+    fixed: list[tuple[int, list[Asked]]], monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(collect, "LOOK", kept)
+    all_agree(fixed)

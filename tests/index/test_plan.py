@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from heliograph.index.bounds import Plan
-from heliograph.index.clauses import Between, Both, Either, Every, Nothing, Phrase, Within, Without, Word, cost
+from heliograph.index.clauses import Between, Both, Either, Every, Nothing, Phrase, Within, Without, Word, beyond, cost
 from heliograph.index.plan import explained, plan
 from heliograph.query.parse import parse
 from heliograph.query.terms import ConceptTerm
@@ -68,6 +68,39 @@ def test_a_chain_asks_for_the_distance_between_single_tokens() -> None:
 def test_a_chain_with_phrases_is_sure_of_its_single_words() -> None:
     sure = of("title: (@iran near/3 @pact)").sure
     assert sure == Within("title", (Atom("iran"), Atom("иран", Mode.PREFIX)), (Atom("treaty"),), -4, 4)
+
+
+def test_a_chain_beside_one_of_its_operands_asks_for_nothing_more() -> None:
+    assert of("@pact or (@iran near/3 @pact)") == of("@pact")
+    assert of("iran or (iran before/3 russia)") == of("iran")
+    assert of('strategic or "strategic partnership"') == of("strategic")
+
+
+def test_a_chain_beside_a_part_of_an_operand_is_still_asked_for() -> None:
+    assert "then" in explained(of("treaty or (@iran near/3 @pact)"))
+    assert "then" in explained(of("title: treaty or text: (iran near/3 treaty)"))
+
+
+def test_single_words_that_are_asked_to_be_close_are_not_asked_for_besides() -> None:
+    possible = of("text: (iran near/3 russia near/3 treaty)").possible
+    assert isinstance(possible, Both)
+    assert all(isinstance(part, Within) for part in possible.clauses)
+
+
+def test_beside_single_words_only_the_phrases_of_the_other_side_are_in_doubt() -> None:
+    bounds = of("title: (@iran near/3 @pact)")
+    doubt = beyond(bounds.possible, bounds.sure)
+    asked = Within("title", (Atom("iran"), Atom("иран", Mode.PREFIX)), (Atom("strategic"),), -5, 4)
+    phrase = Phrase("title", (Atom("strategic"), Atom("partnership")))
+    assert doubt == Both((phrase, asked, Without(bounds.sure)))
+
+
+def test_a_term_that_is_written_in_two_ways_is_one_token_of_a_chain() -> None:
+    assert of("iran near/3 (IRAN's or Russia or RUSSIA)").exact
+
+
+def test_words_that_nothing_can_be_asked_to_be_close_to_are_asked_for() -> None:
+    assert Word("text", "iran") in getattr(of("text: (~corridor near/2 iran)").possible, "clauses", ())
 
 
 def test_without_positions_prefixes_are_left_to_checking() -> None:

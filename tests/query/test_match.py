@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
-from heliograph.query.match import matches
+from heliograph.query import chains
+from heliograph.query.match import find, matches
 from heliograph.query.parse import ConceptTerm, parse
-from heliograph.query.tree import Or
+from heliograph.query.tree import Chain, Or, Text
 from heliograph.query.view import View
 
 MakeView = Callable[..., View]
@@ -185,3 +187,24 @@ def test_the_same_word_in_two_places_of_a_tree_is_looked_up_once(view: MakeView)
     node = Or((parse("iran near/3 signs"), parse("iran")))
     assert matches(node, article)
     assert len(article.text.found) == 2
+
+
+def test_a_chain_of_stems_holds_where_all_of_their_spans_say_so(view: MakeView) -> None:
+    random = Random(1)
+    words = ("iran", "treaty", "treaties", "corridors", "strategic", "partner", "partners", "x", "y")
+    operands = [
+        *("iran", "~treaty", "~corridor", "(~treaty or ~partner)", '"strategic ~partner"', "(iran or ~partner)")
+    ]
+    seen = set()
+    for _ in range(3000):
+        text = " ".join(random.choices(words, k=random.randint(2, 14)))
+        link = f" {random.choice(('near', 'before'))}/{random.randint(0, 4)} "
+        asked = parse(link.join(random.sample(operands, random.choice((2, 2, 3)))))
+        assert isinstance(asked, Text)
+        assert isinstance(asked.what, Chain)
+        chain = asked.what
+        found = [find(operand, view(text=text).text) for operand in chain.operands]
+        expected = chains.holds(found, chain.distance, ordered=chain.ordered)
+        assert matches(asked, view(text=text)) == expected, (text, chain)
+        seen.add(expected)
+    assert seen == {True, False}

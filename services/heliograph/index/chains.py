@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 from heliograph.index.bounds import Plan, any_of, at_most, exactly, has_position, phrase_plan
-from heliograph.index.clauses import Clause, Every, Within, both, either
+from heliograph.index.clauses import Clause, Within, both, either
 from heliograph.query.tree import AnyOf, Atom, Chain, Operand, Term
 
 # Above so many operands only neighbours are asked to be close: the pairs would outgrow the documents they save.
@@ -32,14 +32,19 @@ def plan_chain(chain: Chain, field: str, *, positions: bool) -> Plan:
     if not all(operands):
         return any_of(())
     sides = [_single(terms) for terms in operands]
-    whole = len(operands) == 2 and all(len(side) == len(terms) for side, terms in zip(sides, operands, strict=True))
+    rest = [[term for term in terms if not _is_single(term)] for terms in operands]
+    whole = len(operands) == 2 and not any(rest)
     if not positions or sum(map(len, operands)) > (_FEW_SINGLE if whole else _FEW):
         return at_most(_present(operands, field, positions=False))
-    exact = Within(field, sides[0], sides[1], *_reach(chain, 1, 1))
+    if len(operands) > 2 or not all(sides):
+        return at_most(_loose(chain, operands, field))
+    exact = exactly(Within(field, sides[0], sides[1], *_reach(chain, 1, 1)))
     if whole:
-        return exactly(exact)
-    loose = at_most(both([_present(operands, field, positions=True), _close(chain, operands, field)]))
-    return any_of([exactly(exact), loose]) if len(operands) == 2 and all(sides) else loose
+        return exact
+    # Single tokens of both sides are dealt with: where one side has no others, the rest of the other is in doubt.
+    left = rest[0] if not rest[1] else operands[0]
+    right = rest[1] if not rest[0] else operands[1]
+    return any_of([exact, at_most(_loose(chain, [left, right], field))])
 
 
 def terms_of(operand: Operand) -> list[Term]:
@@ -58,10 +63,13 @@ def _present(operands: Sequence[Sequence[Term]], field: str, *, positions: bool)
     )
 
 
+def _is_single(term: Term) -> bool:
+    """Whether a term is one token whose positions can be asked for."""
+    return len(term.atoms) == 1 and has_position(term.atoms[0])
+
+
 def _single(terms: Sequence[Term]) -> tuple[Atom, ...]:
-    """Return the terms of one token whose positions can be asked for."""
-    singles = (term.atoms[0] for term in terms if len(term.atoms) == 1)
-    return tuple(dict.fromkeys(atom for atom in singles if has_position(atom)))
+    return tuple(dict.fromkeys(term.atoms[0] for term in terms if _is_single(term)))
 
 
 def _first(terms: Sequence[Term]) -> tuple[Atom, ...]:
@@ -77,21 +85,27 @@ def _reach(chain: Chain, left: int, right: int) -> tuple[int, int]:
     return -(chain.distance + right), chain.distance + left
 
 
-def _close(chain: Chain, operands: Sequence[Sequence[Term]], field: str) -> Clause:
-    """Return what holds wherever the chain does: first tokens close to each other, two and two."""
+def _pairs(firsts: Sequence[Sequence[Atom]]) -> list[tuple[int, int]]:
+    """Return the operands that are asked to be close to each other, two and two."""
+    numbers = range(len(firsts))
+    pairs = combinations(numbers, 2) if len(firsts) <= _ALL_PAIRS else pairwise(numbers)
+    return [(left, right) for left, right in pairs if firsts[left] and firsts[right]]
+
+
+def _loose(chain: Chain, operands: Sequence[Sequence[Term]], field: str) -> Clause:
+    """Return what holds wherever the chain does: all operands are there, and first tokens close, two and two."""
     firsts = [_first(terms) for terms in operands]
     longest = [max(len(term.atoms) for term in terms) for terms in operands]
     if len(operands) == 2:
-        if not all(firsts):
-            return Every()
         low, high = _reach(chain, longest[0], longest[1])
-        return Within(field, firsts[0], firsts[1], 1 if chain.ordered else low, high)
-    # The whole lies in distance + sum of lengths, so two begins lie less far apart than that.
-    far = chain.distance + sum(longest) - 1
-    numbers = range(len(operands))
-    pairs = combinations(numbers, 2) if len(operands) <= _ALL_PAIRS else pairwise(numbers)
-    return both(
-        Within(field, firsts[left], firsts[right], 1 if chain.ordered else -far, far)
-        for left, right in pairs
-        if firsts[left] and firsts[right]
-    )
+    else:
+        # The whole lies in distance + sum of lengths, so two begins lie less far apart than that.
+        high = chain.distance + sum(longest) - 1
+        low = -high
+    low = 1 if chain.ordered else low
+    pairs = _pairs(firsts)
+    # Single tokens that are asked to be close to something need not be asked for besides.
+    asked = {number for pair in pairs for number in pair if all(map(_is_single, operands[number]))}
+    apart = [terms for number, terms in enumerate(operands) if number not in asked]
+    near = (Within(field, firsts[left], firsts[right], low, high) for left, right in pairs)
+    return both([_present(apart, field, positions=True), *near])

@@ -6,7 +6,7 @@ all-embracing part never reaches an engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from heliograph.query.tree import Atom, Mode
@@ -106,15 +106,46 @@ def both(clauses: Iterable[Clause]) -> Clause:
 
 
 def either(clauses: Iterable[Clause]) -> Clause:
-    """Return the union; of none, no document."""
+    """Return the union; of none, no document. What names nothing beyond another part is left out."""
     kept: dict[Clause, None] = {}
     for clause in clauses:
         if isinstance(clause, Every):
             return clause
         if not isinstance(clause, Nothing):
             kept.update(dict.fromkeys(clause.clauses if isinstance(clause, Either) else (clause,)))
-    parts = tuple(kept)
+    parts = tuple(clause for clause in kept if not _inside(clause, kept))
     return parts[0] if len(parts) == 1 else Either(parts) if parts else Nothing()
+
+
+def _inside(clause: Clause, union: Container[Clause]) -> bool:
+    """Whether it is plain that other parts of `union` name every document that `clause` names.
+
+    `@a or (@a near/5 @b)` is `@a`: so the engine is not asked for distances that change nothing.
+    """
+    match clause:
+        case Both(parts):
+            return any(part in union or (isinstance(part, Either) and _all_in(part.clauses, union)) for part in parts)
+        case Within(field, left, right):
+            return any(_all_in((_word(field, atom) for atom in side), union) for side in (left, right))
+        case Phrase(field, atoms):
+            return any(_word(field, atom) in union for atom in atoms)
+        case _:
+            return False
+
+
+def _all_in(clauses: Iterable[Clause], union: Container[Clause]) -> bool:
+    return all(clause in union for clause in clauses)
+
+
+def _word(field: str, atom: Atom) -> Word:
+    return Word(field, atom.text, atom.mode is Mode.PREFIX)
+
+
+def beyond(clause: Clause, known: Clause) -> Clause:
+    """Return what `clause` names and `known` does not, without asking for parts of the one that the other names."""
+    denied = set(known.clauses if isinstance(known, Either) else (known,))
+    parts = clause.clauses if isinstance(clause, Either) else (clause,)
+    return both([either(part for part in parts if part not in denied), without(known)])
 
 
 def without(clause: Clause) -> Clause:

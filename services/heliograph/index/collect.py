@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from heliograph.core.article import Document
 from heliograph.index import decide, schema
 from heliograph.index.bounds import Plan
-from heliograph.index.clauses import Between, Clause, OneOf, both, either, without
+from heliograph.index.clauses import Between, Clause, OneOf, beyond, both, either
 from heliograph.index.compile import compile_clause
 from heliograph.index.plan import plan
 from heliograph.index.port import Aggregates, Sort
@@ -27,6 +27,15 @@ _TOO_MANY_WORDS = "max expansions"
 _ALL_VALUES = 50_000
 
 
+_MICROS = 1_000_000
+_TIMES, _BARS = "time", "bars"
+LOOK = 1000
+"""Hits that the first run of a query brings along: where they are all, pages and the histogram take no further run."""
+
+_Ranked = list[tuple[int, Any]]
+"""Numbers that are ordered by, with the addresses of their documents."""
+
+
 class Reader:
     """One state of the index; what is written later is not seen through it."""
 
@@ -37,12 +46,12 @@ class Reader:
 
     def find(self, clause: Clause) -> Found:
         """Return what the clause names, to be asked about."""
-        return Found(self._schema, self._searcher, compile_clause(clause, self._schema))
+        return Found(self._schema, self._searcher, clause)
 
     def document(self, article_id: str) -> Document | None:
         """Return the document of an article, if it is here."""
-        view = next(self.find(OneOf((article_id,))).views(), None)
-        return view.document if view else None
+        found = [self._read(address) for _, address in self.find(OneOf((article_id,))).newest(1)]
+        return found[0].document if found else None
 
     def answer(self, node: Node, span: Clause) -> Found:
         """Return exactly the documents that a query finds within `span`."""
@@ -54,43 +63,64 @@ class Reader:
             return self._answer(plan(node, positions=False), node, span)
 
     def _answer(self, bounds: Plan, node: Node, span: Clause) -> Found:
-        found = self.find(self._settle(bounds, node, span))
-        # Counting asks the engine for the first time: what it refuses, it refuses here.
-        return found.counted()
-
-    def _settle(self, bounds: Plan, node: Node, span: Clause) -> Clause:
-        """Return the clause that names what the query finds, after checking what is in doubt."""
+        """Run what the index can say once; check what is in doubt, and put it among the rest."""
+        # Looking asks the engine for the first time: what it refuses, it refuses here.
+        sure = Found(self._schema, self._searcher, both([bounds.sure, span]), span).looked()
         if bounds.exact:
-            return both([bounds.possible, span])
-        doubtful = self.find(both([bounds.possible, without(bounds.sure), span]))
-        found = tuple(view.document.article.id for view in doubtful.views() if matches(node, view))
-        return both([either([bounds.sure, OneOf(found)]), span])
+            return sure
+        doubtful = self.find(both([beyond(bounds.possible, bounds.sure), span])).newest(self._searcher.num_docs)
+        # In the order in which they are stored, so that no block of the store is read twice.
+        doubtful.sort(key=lambda hit: (hit[1].segment_ord, hit[1].doc))
+        found: _Ranked = []
+        ids: list[str] = []
+        for hit in doubtful:
+            view = self._read(hit[1])
+            if matches(node, view):
+                found.append(hit)
+                ids.append(view.id)
+        return sure.joined(found, both([either([bounds.sure, OneOf(tuple(ids))]), span]))
+
+    def _read(self, address: Any) -> View:  # noqa: ANN401 - the engine exports no type for an address
+        return schema.read(self._searcher.doc(address))
 
 
 class Found:
-    """The documents that one query of the engine finds."""
+    """The documents that a clause names, which lie within `span`; each run of the engine is avoided that can be."""
 
-    def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher, query: tantivy.Query) -> None:
+    def __init__(
+        self, schema: tantivy.Schema, searcher: tantivy.Searcher, clause: Clause, span: Clause | None = None
+    ) -> None:
         self._schema = schema
         self._searcher = searcher
-        self._query = query
-
-    def counted(self) -> Found:
-        """Count them now, and return them."""
-        _ = self.total
-        return self
+        self._clause = clause
+        self._span = clause if span is None else span
+        self._newest: _Ranked = []
 
     @cached_property
     def total(self) -> int:
         """How many there are."""
-        found: Any = self._searcher.search(self._query, limit=1)  # its stub leaves out `count`
-        return int(found.count)
+        return self._count(1)[0]
 
-    def views(self) -> Iterator[View]:
-        """Yield all of them, in no particular order."""
-        if self.total:
-            hits = self._searcher.search(self._query, limit=self.total, count=False, order_by_field=schema.SORTED).hits
-            yield from (self._read(address) for _, address in hits)
+    def looked(self) -> Found:
+        """Count them now and keep the newest, and return them."""
+        self.total, self._newest = self._count(LOOK)
+        return self
+
+    def joined(self, more: _Ranked, clause: Clause) -> Found:
+        """Return them together with others, which `clause` names all together."""
+        whole = Found(self._schema, self._searcher, clause, self._span)
+        whole.total = self.total + len(more)
+        whole._newest = sorted([*self._newest, *more], key=lambda hit: -hit[0])
+        if not self._complete:
+            # Behind the last of those known may stand others that are not.
+            whole._newest = whole._newest[: len(self._newest)]
+        return whole
+
+    def newest(self, limit: int) -> _Ranked:
+        """Return times and addresses of the newest."""
+        import tantivy
+
+        return self._ranked(schema.SORTED, tantivy.Order.Desc, limit)
 
     def page(self, sort: Sort, after: tuple[int, str] | None, limit: int) -> tuple[list[View], bool]:
         """Return up to `limit` documents behind `after`, in the order of `sort`, and whether more follow."""
@@ -98,46 +128,55 @@ class Found:
 
         field = schema.RANK if sort == "score" else schema.SORTED
         order = tantivy.Order.Asc if sort == "oldest" else tantivy.Order.Desc
-        found: list[View] = []
+        behind: list[Any] = []
         rest = self
         if after is not None:
             ranked, article_id = after
-            found = [self._read(address) for known, address in self._ties(field, ranked) if known > article_id]
+            behind = [address for known, address in self._ties(field, ranked) if known > article_id]
             rest = self._where(Between(field, ranked + 1) if sort == "oldest" else Between(field, None, ranked))
-        wanted = limit + 1 - len(found)
-        if wanted > 0:
-            hits = self._searcher.search(rest._query, limit=wanted, count=False, order_by_field=field, order=order).hits
-            # The engine breaks ties as it likes: the last rank may be cut in the wrong place, and is read again by id.
-            last = hits[-1][0] if len(hits) == wanted else None
-            known = sorted(
-                (self._read(address) for ranked, address in hits if ranked != last),
-                key=lambda view: decide.sort_key(view.document, sort),
-            )
-            found += known
-            if last is not None:
-                found += [self._read(address) for _, address in rest._ties(field, last, limit=wanted - len(known))]
-        return found[:limit], len(found) > limit
+        room = limit - len(behind)
+        if room < 0:
+            return [self._read(address) for address in behind[:limit]], True
+        hits = rest._ranked(field, order, room + 1)
+        found = [self._read(address) for address in behind]
+        # The engine breaks ties as it likes: a rank that the page cuts in two is read again by id.
+        cut = hits[room][0] if 0 < room < len(hits) and hits[room - 1][0] == hits[room][0] else None
+        known = [self._read(address) for ranked, address in hits[:room] if ranked != cut]
+        found += sorted(known, key=lambda view: decide.sort_key(view.document, sort))
+        if cut is not None:
+            found += [self._read(address) for _, address in rest._ties(field, cut, limit=room - len(known))]
+        return found, len(hits) > room
 
     def aggregate(self, facets: Sequence[str], buckets: int, size: int) -> Aggregates:
         """Count them over time and by field."""
-        asked: dict[str, Any] = {"time": {"stats": {"field": schema.SORTED}}}
+        if not self.total:
+            return Aggregates(0, float(decide.INTERVALS[0]), (), dict.fromkeys(facets, ()))
+        asked: dict[str, Any] = {}
         for name in facets:
             counted = {"field": schema.SHOWN + name, "size": _ALL_VALUES, "segment_size": _ALL_VALUES}
             asked[name] = {"terms": counted}
-        found = self._searcher.aggregate(self._query, asked)
-        total = int(found["time"]["count"])
+        guess = 0
+        if not self._complete:
+            # The histogram comes along at the interval of the whole span, which is nearly always its own as well.
+            first, last = self._span_ends()
+            guess = decide.interval_for(first, last, buckets)
+            asked |= {_TIMES: {"stats": {"field": schema.SORTED}}, _BARS: _bars(guess)}
+        found = self._searcher.aggregate(self._query, asked) if asked else {}
+        if self._complete:
+            times = [time for time, _ in self._newest]
+            interval = decide.interval_for(times[-1], times[0], buckets)
+            counts = Counter(time // (interval * _MICROS) for time in times)
+        else:
+            interval = decide.interval_for(int(found[_TIMES]["min"]), int(found[_TIMES]["max"]), buckets)
+            if interval != guess:
+                found |= self._searcher.aggregate(self._query, {_BARS: _bars(interval)})
+            bars = found[_BARS]["buckets"]
+            counts = Counter({round(bar["key"] / (interval * _MICROS)): int(bar["doc_count"]) for bar in bars})
         values = {
             name: Counter({bucket["key"]: bucket["doc_count"] for bucket in found[name]["buckets"]}) for name in facets
         }
-        tops = {name: decide.top(counts, size) for name, counts in values.items()}
-        if not total:
-            return Aggregates(0, float(decide.INTERVALS[0]), (), tops)
-        interval = decide.interval_for(int(found["time"]["min"]), int(found["time"]["max"]), buckets)
-        width = interval * 1_000_000
-        over_time = {"bars": {"histogram": {"field": schema.SORTED, "interval": width}}}
-        bars = self._searcher.aggregate(self._query, over_time)["bars"]["buckets"]
-        counts = {round(bar["key"] / width): int(bar["doc_count"]) for bar in bars}
-        return Aggregates(total, float(interval), decide.histogram(counts, interval), tops)
+        tops = {name: decide.top(counted, size) for name, counted in values.items()}
+        return Aggregates(self.total, float(interval), decide.histogram(counts, interval), tops)
 
     def _ties(self, field: str, ranked: int, limit: int = 0) -> list[tuple[str, Any]]:
         """Return ids and addresses of those with one rank, by id: all, or the first `limit`."""
@@ -155,11 +194,44 @@ class Found:
 
     def _where(self, clause: Clause) -> Found:
         """Return those of them that the clause names, too."""
-        from tantivy import Occur, Query
+        return Found(self._schema, self._searcher, both([self._clause, clause]))
 
-        more = compile_clause(clause, self._schema)
-        narrowed = Query.boolean_query([(Occur.Must, self._query), (Occur.Must, more)])
-        return Found(self._schema, self._searcher, narrowed)
+    @cached_property
+    def _query(self) -> tantivy.Query:
+        return compile_clause(self._clause, self._schema)
+
+    @property
+    def _complete(self) -> bool:
+        """Whether all of them are known already."""
+        return bool(self._newest) and len(self._newest) == self.total
+
+    def _count(self, limit: int) -> tuple[int, _Ranked]:
+        """Return how many there are, and the newest, in one run."""
+        found: Any = self._searcher.search(self._query, limit=limit, order_by_field=schema.SORTED)
+        return int(found.count), found.hits  # the stub of a result leaves out `count`
+
+    def _ranked(self, field: str, order: tantivy.Order, limit: int) -> _Ranked:
+        """Return the first `limit` in an order, from what is known where that is enough."""
+        import tantivy
+
+        newest_first = order == tantivy.Order.Desc
+        if field == schema.SORTED and (self._complete or (newest_first and len(self._newest) >= limit)):
+            return (self._newest if newest_first else self._newest[::-1])[:limit]
+        found: _Ranked = self._searcher.search(
+            self._query, limit=max(1, limit), count=False, order_by_field=field, order=order
+        ).hits
+        return found
+
+    def _span_ends(self) -> tuple[int, int]:
+        """Return the first and the last moment of all documents in the span, whatever is looked for in it."""
+        import tantivy
+
+        span = Found(self._schema, self._searcher, self._span)
+        return span._ranked(schema.SORTED, tantivy.Order.Asc, 1)[0][0], span.newest(1)[0][0]
 
     def _read(self, address: Any) -> View:  # noqa: ANN401 - the engine exports no type for an address
         return schema.read(self._searcher.doc(address))
+
+
+def _bars(interval: int) -> dict[str, Any]:
+    return {"histogram": {"field": schema.SORTED, "interval": interval * _MICROS}}

@@ -15,7 +15,7 @@ from heliograph.index import decide, schema
 from heliograph.index.clauses import Between, Every
 from heliograph.index.collect import Found, Reader
 from heliograph.index.compile import compile_clause
-from heliograph.index.folder import engine, open_folder, open_writer
+from heliograph.index.folder import engine, last_commit, open_folder, open_writer
 from heliograph.index.plan import within
 from heliograph.index.port import FACETS, Aggregates, Hit, Page, Search
 from heliograph.query.explain import evidence
@@ -51,6 +51,7 @@ class EmbeddedIndex:
         self._state_lock = Lock()
         self._found: OrderedDict[_Asked, Found] = OrderedDict()
         self._generation = 0
+        self._committed: tuple[int, ...] = ()
         self._closed = False
         if not read_only:
             self._writer = open_writer(self._index, path, heap_bytes)
@@ -131,9 +132,10 @@ class EmbeddedIndex:
 
     def _reader(self) -> Reader:
         with self._state_lock:
-            if self._read_only:
-                # Another process commits; what was settled before may not hold any more.
+            # Another process commits. Asked before reloading: a commit in between is seen the next time.
+            if self._read_only and (committed := last_commit(self._path)) != self._committed:
                 self._index.reload()
+                self._committed = committed
                 self._generation += 1
             return Reader(self._index, self._generation)
 

@@ -73,6 +73,12 @@ def open_writer(index: tantivy.Index, path: Path, heap_bytes: int) -> tantivy.In
             ) from error
 
 
+def last_commit(path: Path) -> tuple[int, ...]:
+    """Return what tells one commit from another: each puts a new file of the same name in place."""
+    found = (path / _META).stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 @contextmanager
 def engine(path: Path, doing: str) -> Iterator[None]:
     """Turn what the engine raises into IndexUnavailable with one line that names the folder and what was done."""

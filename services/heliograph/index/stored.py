@@ -10,6 +10,7 @@ import zlib
 from array import array
 from functools import cached_property
 from itertools import accumulate
+from typing import Literal
 
 import msgspec
 
@@ -31,18 +32,32 @@ class _Tokens(msgspec.Struct, array_like=True, frozen=True):
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
-    document: Document
+    document: msgspec.Raw
+    """Read when it is asked for: checking what a query finds takes the tokens alone, nearly always."""
     title: _Tokens
     text: _Tokens
 
 
+class _Id(msgspec.Struct):
+    id: str
+
+
+class _Identified(msgspec.Struct):
+    """Of a document only whose it is: a tenth of the work."""
+
+    article: _Id
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Kept)
+_identified = msgspec.msgpack.Decoder(_Identified)
+_documents = msgspec.msgpack.Decoder(Document)
 
 
 def pack(view: View) -> bytes:
     """Return the bytes to keep of a document."""
-    kept = _Kept(view.document, _tokens(view.title), _tokens(view.text))
+    document = msgspec.Raw(_encoder.encode(view.document))
+    kept = _Kept(document, _tokens(view.title), _tokens(view.text))
     return zlib.compress(_encoder.encode(kept), _LEVEL)
 
 
@@ -51,24 +66,53 @@ def unpack(data: bytes) -> View:
     return _KeptView(_decoder.decode(zlib.decompress(data)))
 
 
+class _Whole:
+    """A document that is decoded at first use; its view and the texts of that share it without a circle of references.
+
+    A circle would keep every document that was checked until a collection of garbage.
+    """
+
+    def __init__(self, raw: msgspec.Raw) -> None:
+        self._raw = raw
+
+    @cached_property
+    def document(self) -> Document:
+        return _documents.decode(self._raw)
+
+
 class _KeptView(View):
     def __init__(self, kept: _Kept) -> None:
-        super().__init__(kept.document)
         self._kept = kept
+        self._whole = _Whole(kept.document)
+
+    @property
+    def document(self) -> Document:
+        return self._whole.document
+
+    @property
+    def id(self) -> str:
+        return _identified.decode(self._kept.document).article.id
 
     @cached_property
     def title(self) -> FieldText:
-        return _KeptText(self.document.article.title, self._kept.title)
+        return _KeptText(self._whole, "title", self._kept.title)
 
     @cached_property
     def text(self) -> FieldText:
-        return _KeptText(self.document.article.text, self._kept.text)
+        return _KeptText(self._whole, "text", self._kept.text)
 
 
 class _KeptText(FieldText):
-    def __init__(self, published: str, kept: _Tokens) -> None:
-        super().__init__(published)
+    def __init__(self, whole: _Whole, field: Literal["title", "text"], kept: _Tokens) -> None:
+        super().__init__("")
+        self._whole = whole
+        self._field = field
         self._kept = kept
+
+    @property
+    def published(self) -> str:
+        article = self._whole.document.article
+        return article.title if self._field == "title" else article.text
 
     @cached_property
     def folded(self) -> str:

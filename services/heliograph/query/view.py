@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 
@@ -19,10 +20,15 @@ class FieldText:
     """
 
     def __init__(self, published: str) -> None:
-        self.published = published
+        self._published = published
         self.found: dict[object, list[tuple[int, int]]] = {}
         """What `query.match.find` found, by what it looked for: topics share words."""
         self._stems: dict[tuple[str, str], dict[str, list[str]]] = {}
+
+    @property
+    def published(self) -> str:
+        """The text as published, which places count in."""
+        return self._published
 
     @cached_property
     def folded(self) -> str:
@@ -53,9 +59,7 @@ class FieldText:
 
     def stemmed(self, key: str, language: str) -> list[str]:
         """Return the folded forms whose stem key in `language` is `key`."""
-        # Stemmers change the ends of words, so only forms with the key's first letter are looked at; lemmas of a
-        # lexicon may begin otherwise.
-        letter = "" if language in LEXICON_LANGUAGES else key[:1]
+        letter = _letter(key, language)
         stems = self._stems.get((language, letter))
         if stems is None:
             stems = self._stems[language, letter] = {}
@@ -63,6 +67,15 @@ class FieldText:
                 if found := stem_key(form, language):
                     stems.setdefault(found, []).append(form)
         return stems.get(key, [])
+
+    def stemmed_among(self, positions: Iterable[int], key: str, language: str) -> list[int]:
+        """Return those of the positions at which a form stands whose stem key in `language` is `key`."""
+        letter, words = _letter(key, language), self.words
+        return [
+            position
+            for position in positions
+            if words[position].startswith(letter) and stem_key(words[position], language) == key
+        ]
 
     def _edges(self, position: int) -> tuple[int, int]:
         spellings, starts, behind = self._pieces
@@ -87,21 +100,37 @@ class FieldText:
             at = folded.find(start, at + 1)
         return found
 
-    @cached_property
-    def _forms(self) -> list[str]:
-        return sorted(set(self.words))
-
-    def _beginning(self, letter: str) -> list[str]:
+    def _beginning(self, letter: str) -> Iterable[str]:
         if not letter:
-            return self._forms
-        return self._forms[bisect_left(self._forms, letter) : bisect_left(self._forms, chr(ord(letter) + 1))]
+            return dict.fromkeys(self.words)
+        # What lies behind one such beginning and before the next starts with the rest of its word.
+        return dict.fromkeys(letter + rest.partition(" ")[0] for rest in self.folded.split(f" {letter}")[1:])
+
+
+def _letter(key: str, language: str) -> str:
+    """Return how forms of a stem begin, if that can be said.
+
+    Stemmers change the ends of words, so only forms with the key's first letter are looked at; lemmas of a lexicon may
+    begin otherwise.
+    """
+    return "" if language in LEXICON_LANGUAGES else key[:1]
 
 
 class View:
     """What a query may ask of one document; everything is computed at first use and kept."""
 
     def __init__(self, document: Document) -> None:
-        self.document = document
+        self._document = document
+
+    @property
+    def document(self) -> Document:
+        """What is looked at."""
+        return self._document
+
+    @property
+    def id(self) -> str:
+        """Id of the article."""
+        return self.document.article.id
 
     @property
     def language(self) -> str:
