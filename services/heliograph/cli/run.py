@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 import threading
@@ -13,8 +12,6 @@ import typer
 from heliograph.cli.common import CONFIG_OPTION, DATA_OPTION
 
 _SWITCH_INTERVAL = 0.0005
-_GC_THRESHOLDS = (10_000, 20, 50)
-"""Batches make thousands of objects that live for a moment; the defaults would look at them again and again."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +38,7 @@ def register(app: typer.Typer) -> None:
 def start(settings: object, services: list[str]) -> None:
     """Run the program until a signal ends it."""
     from heliograph.compose import program
+    from heliograph.runtime.garbage import settle
     from heliograph.runtime.logs import configure_logs
     from heliograph.settings import Settings
 
@@ -53,10 +51,7 @@ def start(settings: object, services: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     running = program(settings, services)
-    # What was composed stays for good: no collection need walk it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    settle()
     running.start()
     try:
         pages = f" on {running.url}" if running.url else ""

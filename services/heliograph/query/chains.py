@@ -17,6 +17,8 @@ Spans = Sequence[Span]
 """Spans of one operand, rising by start, then end."""
 
 _FAR = 1 << 60
+_FEW_CHOICES = 32
+"""Choices that are quicker looked at one by one."""
 _MOST_WINDOWS = 500
 """Windows looked at to say which spans take part: a text of one repeated word has thousands that say the same."""
 
@@ -27,6 +29,12 @@ def holds(operands: Sequence[Spans], distance: int, *, ordered: bool) -> bool:
         return False
     if ordered:
         return any(cost <= distance for cost in _costs(operands)[-1])
+    if len(operands) == 2 and len(operands[0]) * len(operands[1]) <= _FEW_CHOICES:
+        return any(
+            max(end, other_end) - min(start, other) - (end - start) - (other_end - other) <= distance
+            for start, end in operands[0]
+            for other, other_end in operands[1]
+        )
     return any(_windows(operands, distance))
 
 

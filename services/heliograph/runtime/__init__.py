@@ -9,6 +9,7 @@ work.py      what every runner does with one batch: each failure becomes an outc
 effects.py   what it does with the outcomes: sink, dead letters, waits; then a position may be committed
 thread.py    long calls, away from an event loop
 supervise.py a task in a thread of its own; one that dies is started again
+garbage.py   how a process that serves for long collects garbage
 retry.py     pure back-off with jitter
 elastic.py   the Elasticsearch client, and its errors in our words
 kafka.py     the Kafka clients, made alike, and their errors in our words
