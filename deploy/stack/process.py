@@ -80,6 +80,7 @@ def await_that(holds: Callable[[], bool], within: float) -> bool:
     while not holds():
         if time.monotonic() >= end:
             return False
+        # What is awaited are ports that open and processes, not ours to wait for, that end: neither sends an event.
         time.sleep(PAUSE)
     return True
 

@@ -106,6 +106,7 @@ def flow(
     started = time.monotonic()
     for tick in range(seconds * 5):
         press.release(first + tick * rate // 5, rate // 5)
+        # The load is paced by the clock: this is what is measured, not waiting for something.
         time.sleep(max(0.0, started + (tick + 1) / 5 - time.monotonic()))
     watch.join(60)
     watch.over.set()

@@ -92,6 +92,7 @@ def _feed(log: EventLog, stream: Stream, rate: int, seconds: int) -> None:
     started = time.monotonic()
     for tick in range(seconds * TICKS):
         log.append(ARTICLES, stream.next(rate // TICKS))
+        # The load is paced by the clock: this is what is measured, not waiting for something.
         time.sleep(max(0.0, started + (tick + 1) / TICKS - time.monotonic()))
 
 
@@ -104,6 +105,7 @@ def _caught_up(readers: Mapping[str, Reader]) -> dict[str, float]:
         if passed > PATIENCE:
             raise TimeoutError(f"not caught up within {PATIENCE:.0f} s: {', '.join(waiting)}")
         waited |= dict.fromkeys(waiting, round(passed, 1))
+        # Lag is a figure of the broker's, which tells nobody of its changes; a look costs the broker something too.
         time.sleep(0.25)
     return waited
 

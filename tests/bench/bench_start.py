@@ -28,6 +28,7 @@ def run(rounds: int = 5) -> dict[str, float]:
             program.stdout.readline()
             starts.append(time.perf_counter() - before)
             if number == rounds - 1:
+                # Memory at rest is measured: rest has no event.
                 time.sleep(IDLE)
                 own, children = _resident(program.pid), sum(_resident(pid) for pid in _children(program.pid))
             program.terminate()

@@ -69,6 +69,7 @@ def committed(
         except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
             if time.monotonic() > until:
                 raise
+            # A group's broker is elected without a word to those who ask for it.
             time.sleep(_PAUSE)
         else:
             return {part: found[part].offset if part in found else -1 for part in asked}

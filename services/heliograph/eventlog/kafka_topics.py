@@ -171,6 +171,7 @@ def heard(
         left -= found.keys()
         if not left or time.monotonic() >= deadline:
             break
+        # Metadata travel among the brokers by themselves, and no answer waits for them.
         time.sleep(_AGAIN)
     return found
 
